@@ -1,0 +1,204 @@
+//! Findings are data: what scans, recoveries and compactions report.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use serde::Serialize;
+
+use crate::Kind;
+
+/// What kind of anomaly a scan found. The names are stable: they stand in JSON and on the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum AnomalyKind {
+    /// Bytes after the last newline: what a crash leaves.
+    TruncatedLine,
+    /// A damaged line that has its newline.
+    CorruptedLine,
+    /// A fact without a checksum where sealing has begun: another program appended it.
+    UnsealedLine,
+    /// Sealed lines without a header before them.
+    MissingHeader,
+    /// Facts are missing that nothing dropped on purpose.
+    MissingEntries,
+    /// A fact stands in the log a second time.
+    DuplicateEntry,
+    /// A fact stands at the wrong place.
+    OutOfOrder,
+    /// A line of another log.
+    ForeignLine,
+    /// A whole file of the log is missing.
+    MissingSegment,
+    /// A file that does not belong to the log.
+    UnexpectedFile,
+    /// The log was written by a newer version.
+    NewerFormat,
+}
+
+impl AnomalyKind {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AnomalyKind::TruncatedLine => "TRUNCATED_LINE",
+            AnomalyKind::CorruptedLine => "CORRUPTED_LINE",
+            AnomalyKind::UnsealedLine => "UNSEALED_LINE",
+            AnomalyKind::MissingHeader => "MISSING_HEADER",
+            AnomalyKind::MissingEntries => "MISSING_ENTRIES",
+            AnomalyKind::DuplicateEntry => "DUPLICATE_ENTRY",
+            AnomalyKind::OutOfOrder => "OUT_OF_ORDER",
+            AnomalyKind::ForeignLine => "FOREIGN_LINE",
+            AnomalyKind::MissingSegment => "MISSING_SEGMENT",
+            AnomalyKind::UnexpectedFile => "UNEXPECTED_FILE",
+            AnomalyKind::NewerFormat => "NEWER_FORMAT",
+        }
+    }
+}
+
+impl fmt::Display for AnomalyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One finding of a scan: what, where, and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Anomaly {
+    /// What was found.
+    pub kind: AnomalyKind,
+    /// The file, or the name of the stream or table.
+    pub path: PathBuf,
+    /// Byte offset in the file, from 0, where bytes are concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// How many bytes are concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
+    /// Line number in the file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The first and last position number concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seqs: Option<(u64, u64)>,
+    /// One sentence for people.
+    pub detail: String,
+}
+
+impl Anomaly {
+    /// A finding in this file or stream.
+    pub fn new(kind: AnomalyKind, path: impl Into<PathBuf>, detail: impl Into<String>) -> Self {
+        Anomaly { kind, path: path.into(), offset: None, length: None, line: None, seqs: None, detail: detail.into() }
+    }
+
+    /// Adds the bytes concerned.
+    #[must_use]
+    pub fn at(mut self, offset: u64, length: u64) -> Self {
+        (self.offset, self.length) = (Some(offset), Some(length));
+        self
+    }
+
+    /// Adds the line number, from 1.
+    #[must_use]
+    pub fn on_line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds the position numbers concerned.
+    #[must_use]
+    pub fn for_seqs(mut self, first: u64, last: u64) -> Self {
+        self.seqs = Some((first, last));
+        self
+    }
+}
+
+/// How many findings a report carries in full; the rest is only counted.
+pub const MAX_ANOMALIES: usize = 10_000;
+
+/// What a scan found. A damaged log is a report, never an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ScanReport {
+    /// The backend's name.
+    pub backend: String,
+    /// The log, without any password.
+    pub log: String,
+    /// The findings, in the order of the log, at most [`MAX_ANOMALIES`].
+    pub anomalies: Vec<Anomaly>,
+    /// How many there are in all.
+    pub anomalies_total: u64,
+    /// Sound facts by kind; `unknown` are the kinds that this version does not know.
+    pub entries: BTreeMap<&'static str, u64>,
+    /// Bytes looked at.
+    pub bytes: u64,
+    /// The position numbers of the first and last sound fact, where the backend counts facts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seqs: Option<(u64, u64)>,
+    /// Lines from before sealing began: they carry no checksum, so changes in them cannot be found.
+    pub legacy_lines: u64,
+    /// A writer was at work, so bytes after the last newline were in flight.
+    pub live_writer: bool,
+    /// Every fact was decoded too, not only its checksum and head.
+    pub deep: bool,
+    /// Remarks that are no findings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl ScanReport {
+    /// The empty report of a backend about one of its logs.
+    pub fn new(backend: impl Into<String>, log: impl Into<String>) -> Self {
+        ScanReport { backend: backend.into(), log: log.into(), ..ScanReport::default() }
+    }
+
+    /// Adds a finding; past [`MAX_ANOMALIES`] it is only counted.
+    pub fn add(&mut self, anomaly: Anomaly) {
+        self.anomalies_total += 1;
+        if self.anomalies.len() < MAX_ANOMALIES {
+            self.anomalies.push(anomaly);
+        }
+    }
+
+    /// Counts a sound fact.
+    pub fn count(&mut self, kind: Kind) {
+        *self.entries.entry(kind.as_str()).or_default() += 1;
+    }
+
+    /// Nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.anomalies_total == 0
+    }
+}
+
+/// What a recovery did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// What the scan before it found.
+    pub before: ScanReport,
+    /// What the scan after it found; `None` if nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<ScanReport>,
+    /// Files that were rewritten or cut.
+    pub repaired: Vec<PathBuf>,
+    /// Copies of the originals.
+    pub quarantined: Vec<PathBuf>,
+    /// Entries that were given up, all in all.
+    pub lost: u64,
+}
+
+/// What a compaction did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompactionReport {
+    /// The backend's name.
+    pub backend: String,
+    /// Facts before.
+    pub before_records: u64,
+    /// Facts after.
+    pub after_records: u64,
+    /// Bytes before.
+    pub before_bytes: u64,
+    /// Bytes after.
+    pub after_bytes: u64,
+}

@@ -1,0 +1,223 @@
+//! Retention: which facts stay visible. One pure rule for reading, compaction and recovery.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{Entry, Kind, Timestamp};
+
+/// What stays of a log, or of one kind in it. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rule {
+    /// Keep at most so many facts, the newest.
+    pub max_records: Option<u64>,
+    /// Keep facts that are at most so old. A fact from the future has age 0.
+    pub max_age: Option<Duration>,
+    /// Keep at most so many stored bytes, the newest.
+    pub max_bytes: Option<u64>,
+}
+
+impl Rule {
+    /// No limit at all.
+    pub const UNLIMITED: Rule = Rule { max_records: None, max_age: None, max_bytes: None };
+
+    /// Keep at most so many facts, the newest.
+    #[must_use]
+    pub fn with_max_records(mut self, records: u64) -> Self {
+        self.max_records = Some(records);
+        self
+    }
+
+    /// Keep facts that are at most so old.
+    #[must_use]
+    pub fn with_max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Keep at most so many stored bytes, the newest.
+    #[must_use]
+    pub fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        *self == Rule::UNLIMITED
+    }
+}
+
+/// The retention of a log: a rule for the whole and a rule for each kind. A fact stays if both keep it.
+///
+/// ```
+/// use papyra::{Kind, Retention, Rule};
+/// let retention = Retention::all(Rule::default().with_max_records(1_000_000))
+///     .with_kind(Kind::DeadLetter, Rule::default().with_max_records(1_000));
+/// assert!(!retention.is_unlimited());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// The rule for the whole log.
+    pub all: Rule,
+    /// The rule for events.
+    pub event: Rule,
+    /// The rule for audits.
+    pub audit: Rule,
+    /// The rule for dead letters.
+    pub dead_letter: Rule,
+}
+
+impl Retention {
+    /// One rule for the whole log.
+    pub fn all(rule: Rule) -> Self {
+        Retention { all: rule, ..Retention::default() }
+    }
+
+    /// Adds a rule for one kind. Facts of unknown kinds have no rule: they are always kept.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind, rule: Rule) -> Self {
+        if let Some(slot) = self.kind_mut(kind) {
+            *slot = rule;
+        }
+        self
+    }
+
+    /// The rule of one kind, to change it.
+    pub fn kind_mut(&mut self, kind: Kind) -> Option<&mut Rule> {
+        match kind {
+            Kind::Event => Some(&mut self.event),
+            Kind::Audit => Some(&mut self.audit),
+            Kind::DeadLetter => Some(&mut self.dead_letter),
+            Kind::Unknown => None,
+        }
+    }
+
+    /// Whether everything stays.
+    pub fn is_unlimited(&self) -> bool {
+        *self == Retention::default()
+    }
+
+    /// Begins to decide, at the time `now`: feed the entries newest first.
+    pub fn cut(&self, now: SystemTime) -> Cut {
+        let tally = |rule: Rule| Tally { rule, records: 0, bytes: 0, closed: false };
+        Cut {
+            now: Timestamp::from(now).seconds(),
+            all: tally(self.all),
+            kinds: [tally(self.event), tally(self.audit), tally(self.dead_letter)],
+        }
+    }
+}
+
+/// A retention at work: it is fed entries newest first and says of each whether it stays.
+///
+/// Only what stays counts towards records and bytes. The first fact that no longer fits closes its rule: whatever is
+/// older goes too, so that what remains has no holes that size or count tore.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    now: f64,
+    all: Tally,
+    kinds: [Tally; 3],
+}
+
+#[derive(Clone, Debug)]
+struct Tally {
+    rule: Rule,
+    records: u64,
+    bytes: u64,
+    closed: bool,
+}
+
+impl Tally {
+    fn has_room(&mut self, bytes: u64) -> bool {
+        let full = self.rule.max_records.is_some_and(|max| self.records >= max)
+            || self.rule.max_bytes.is_some_and(|max| self.bytes.saturating_add(bytes) > max);
+        self.closed |= full;
+        !self.closed
+    }
+
+    fn is_young(&self, age: f64) -> bool {
+        self.rule.max_age.is_none_or(|max| age <= max.as_secs_f64())
+    }
+
+    fn take(&mut self, bytes: u64) {
+        self.records += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl Cut {
+    /// Whether this entry stays. Call it once per entry, newest first.
+    pub fn keeps(&mut self, entry: &Entry) -> bool {
+        self.keeps_fact(entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes)
+    }
+
+    /// The same for a fact of which only the head is known.
+    pub fn keeps_fact(&mut self, kind: Kind, timestamp: f64, bytes: u64) -> bool {
+        let own = match kind {
+            Kind::Event => &mut self.kinds[0],
+            Kind::Audit => &mut self.kinds[1],
+            Kind::DeadLetter => &mut self.kinds[2],
+            Kind::Unknown => return true,
+        };
+        let age = (self.now - timestamp).max(0.0);
+        let keeps = own.is_young(age) && self.all.is_young(age) && own.has_room(bytes) && self.all.has_room(bytes);
+        if keeps {
+            own.take(bytes);
+            self.all.take(bytes);
+        }
+        keeps
+    }
+
+    /// Whether nothing older can stay, whatever it is: reading may stop here.
+    pub fn is_closed(&self) -> bool {
+        self.all.closed || self.kinds.iter().all(|kind| kind.closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn kept(retention: Retention, facts: &[(Kind, f64, u64)]) -> Vec<bool> {
+        let mut cut = retention.cut(UNIX_EPOCH + Duration::from_secs(1000));
+        facts.iter().map(|&(kind, at, bytes)| cut.keeps_fact(kind, at, bytes)).collect()
+    }
+
+    #[test]
+    fn the_newest_records_stay() {
+        let retention = Retention::all(Rule::default().with_max_records(2));
+        assert_eq!(kept(retention, &[(Kind::Event, 9.0, 1); 3]), [true, true, false]);
+    }
+
+    #[test]
+    fn a_fact_from_the_future_has_age_zero() {
+        let retention = Retention::all(Rule::default().with_max_age(Duration::from_secs(10)));
+        let facts =
+            [(Kind::Event, 5000.0, 1), (Kind::Event, 990.0, 1), (Kind::Event, 989.0, 1), (Kind::Event, 995.0, 1)];
+        assert_eq!(kept(retention, &facts), [true, true, false, true]);
+    }
+
+    #[test]
+    fn only_what_stays_counts() {
+        let retention = Retention::all(Rule::default().with_max_records(2))
+            .with_kind(Kind::Audit, Rule::default().with_max_records(1));
+        let facts = [(Kind::Audit, 9.0, 1), (Kind::Audit, 8.0, 1), (Kind::Event, 7.0, 1), (Kind::Event, 6.0, 1)];
+        assert_eq!(kept(retention, &facts), [true, false, true, false]);
+    }
+
+    #[test]
+    fn the_first_fact_that_does_not_fit_closes_the_rule() {
+        let retention = Retention::all(Rule::default().with_max_bytes(10));
+        let facts = [(Kind::Event, 9.0, 6), (Kind::Event, 8.0, 6), (Kind::Event, 7.0, 1)];
+        assert_eq!(kept(retention, &facts), [true, false, false]);
+    }
+
+    #[test]
+    fn unknown_kinds_stay() {
+        let retention = Retention::all(Rule::default().with_max_records(0));
+        assert_eq!(kept(retention, &[(Kind::Unknown, 9.0, 6), (Kind::Event, 8.0, 6)]), [true, false]);
+    }
+}
