@@ -17,6 +17,7 @@ mod retention;
 pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend, Durability, EntryStream, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions,
+    file::{FileConfig, JsonLog},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Outcome, Result};
