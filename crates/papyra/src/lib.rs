@@ -26,3 +26,8 @@ pub use metrics::{Metrics, MetricsSnapshot};
 pub use payload::Payload;
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
+
+/// The example in the README is compiled, so that it cannot grow old.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -25,6 +25,9 @@ impl Names {
         let mut names = Names { modules, brought: HashMap::new() };
         for source in sources {
             let module = source.module();
+            for name in exported_macros(&source.tokens) {
+                names.brought.insert((Path::new(), name.clone()), [module.clone(), vec![name]].concat());
+            }
             for (place, tree) in use_trees(&source.tokens) {
                 for (path, name) in tree {
                     let absolute = names.absolute(&module, &path, source.tokens[place].inline);
@@ -98,6 +101,16 @@ impl Names {
             }
         }
     }
+}
+
+/// Macros that the language puts into the crate's root, wherever they are written.
+fn exported_macros(tokens: &[Token]) -> Vec<String> {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    let exports = (0..tokens.len()).filter(|at| text(*at) == "macro_export");
+    exports
+        .filter_map(|at| (at..at + 40).find(|at| text(*at) == "macro_rules"))
+        .map(|at| text(at + 2).to_owned())
+        .collect()
 }
 
 /// Each `use` of a file: where it stands, and every path in it with the name that it brings in.

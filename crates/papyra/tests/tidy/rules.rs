@@ -37,6 +37,10 @@ pub(crate) fn everywhere(file: &str, source: &Source) -> Vec<String> {
 /// What holds in the crates that run inside other people's programs: they never print, and nothing makes them panic.
 pub(crate) fn in_libraries(file: &str, source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
+    // The conformance suite runs in tests only: to panic and to print is how it speaks.
+    if file.starts_with("papyra/conformance") {
+        return findings;
+    }
     for name in ["print", "println", "eprint", "eprintln", "dbg"] {
         findings.extend(found(source, &[name, "!"]).map(|line| format!("{file}:{line}: a library never prints")));
     }
