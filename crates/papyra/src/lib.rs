@@ -1,5 +1,10 @@
 //! The flight recorder for actor systems.
 
+/// The example in the README is compiled, so that it cannot grow old.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod address;
 pub mod backend;
 mod clock;
@@ -26,8 +31,3 @@ pub use metrics::{Metrics, MetricsSnapshot};
 pub use payload::Payload;
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
-
-/// The example in the README is compiled, so that it cannot grow old.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
