@@ -1,5 +1,10 @@
 //! The flight recorder for actor systems.
 
+/// The example in the README is compiled, so that it cannot grow old.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod address;
 pub mod backend;
 mod choice;
