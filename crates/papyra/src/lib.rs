@@ -10,6 +10,8 @@ pub mod backend;
 mod choice;
 mod clock;
 mod codec;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dsn;
