@@ -133,7 +133,9 @@ impl Backend for Faulty {
     async fn append(&self, facts: &[Fact]) -> Result<Appended> {
         if let Some(error) = self.refusal(facts) {
             if self.has(Fault::TearsRefusedBatches) && error.kind() == ErrorKind::Invalid {
-                facts.iter().take_while(|fact| fact.to_json().len() <= LIMIT).for_each(|fact| drop(self.add(fact)));
+                for fact in facts.iter().take_while(|fact| fact.to_json().len() <= LIMIT) {
+                    self.add(fact);
+                }
             }
             return Err(error);
         }
@@ -207,7 +209,9 @@ impl Backend for Faulty {
     async fn scan(&self, _: ScanOptions) -> Result<ScanReport> {
         let mut report = self.report();
         match self.fault {
-            Fault::ScansIntoTheLog => drop(self.add(&Event::new("faulty://log", "Scanned").into())),
+            Fault::ScansIntoTheLog => {
+                self.add(&Event::new("faulty://log", "Scanned").into());
+            }
             Fault::ScansIntoFiles => std::fs::write(self.dir.join("scanned"), "").unwrap(),
             Fault::FindsGhosts => report.add(Anomaly::new(AnomalyKind::UnsealedLine, "log", "a ghost")),
             _ => {}
