@@ -65,5 +65,7 @@ fn of<T: Serialize>(address: ActorAddress, event_type: &str, payload: &T) -> Eve
 }
 
 fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=text.len().min(MAX_TEXT)).rev().find(fits).unwrap_or(0);
+    &text[..end]
 }

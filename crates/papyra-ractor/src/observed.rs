@@ -11,10 +11,9 @@ use std::{
     task::Poll,
 };
 
-use papyra::Event;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{event, observer::Observation};
+use crate::{observer::Observation, watcher::StartFailed};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
@@ -116,7 +115,7 @@ impl<A: std::fmt::Debug> std::fmt::Debug for Observed<A> {
 #[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) observation: Weak<Observation>,
-    pub(crate) watcher: ActorRef<Event>,
+    pub(crate) watcher: ActorRef<StartFailed>,
 }
 
 impl Link {
@@ -137,13 +136,10 @@ impl Link {
         }
     }
 
-    /// Strikes the actor out and records why it could not start; once, whoever is first.
-    fn start_failed(&self, id: ActorId, error: &str) {
-        let ended = self.observation.upgrade().and_then(|observation| observation.roster().end(id));
-        if let Some(life) = ended {
-            // A watcher that has stopped is an observation that has ended.
-            let _ = self.watcher.cast(event::start_failed(life.address, Some(life.generation), error));
-        }
+    /// Tells why the actor could not start; only the first telling counts.
+    fn start_failed(&self, actor: ActorId, error: &str) {
+        // A watcher that has stopped is an observation that has ended.
+        let _ = self.watcher.cast(StartFailed { actor, error: error.to_owned() });
     }
 }
 

@@ -14,7 +14,12 @@ use papyra::{ActorAddress, DeadLetter, Error, ErrorKind, Event, Recorder, Result
 use ractor::{Actor, ActorCell, ActorRef, ActorStatus, Message};
 use tokio::task::AbortHandle;
 
-use crate::{Observed, ObservedRef, audit, event, observed::Link, roster::Roster, watcher::Watcher};
+use crate::{
+    Observed, ObservedRef, audit, event,
+    observed::Link,
+    roster::Roster,
+    watcher::{StartFailed, Watcher},
+};
 
 /// The shortest time between two audits: an audit walks over all actors and all registered names.
 const SHORTEST_AUDIT_PERIOD: Duration = Duration::from_millis(10);
@@ -32,7 +37,7 @@ pub struct Observer {
 /// recorder is let go as soon as the observer is.
 struct Handle {
     observation: Arc<Observation>,
-    watcher: ActorRef<Event>,
+    watcher: ActorRef<StartFailed>,
     audits: Option<AbortHandle>,
 }
 
@@ -52,7 +57,7 @@ impl Observer {
     }
 
     /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own
-    /// (`spawn_instant`, a supervisor's child specification). Everybody else calls
+    /// (ractor's `ActorRuntime::spawn_instant`, a supervisor's child specification). Everybody else calls
     /// [`spawn_observed`](crate::SpawnObserved::spawn_observed).
     pub fn wrap<A: Actor>(&self, actor: A) -> Observed<A> {
         Observed::new(actor, self.link())

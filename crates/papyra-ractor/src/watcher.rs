@@ -2,30 +2,40 @@
 
 use std::sync::Weak;
 
-use papyra::Event;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::{event, observer::Observation};
 
 /// A monitor in ractor's words: it gets a copy of what an actor's supervisor is told, and the supervisor notices nothing.
-///
-/// Its messages are failed starts, which ractor tells nobody but the spawner. They take this way to stand behind what was
-/// heard of the actor's earlier generations.
 pub(crate) struct Watcher(pub(crate) Weak<Observation>);
+
+/// An observed actor did not come as far as its supervision, which ractor tells nobody but the spawner.
+///
+/// As a message it is heard behind everything that ractor has told so far: behind the crash of the actor's earlier
+/// generation, and behind the actor's own end if ractor tells that after all.
+pub(crate) struct StartFailed {
+    pub(crate) actor: ActorId,
+    pub(crate) error: String,
+}
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Watcher {
-    type Msg = Event;
+    type Msg = StartFailed;
     type State = ();
     type Arguments = ();
 
-    async fn pre_start(&self, _myself: ActorRef<Event>, (): ()) -> Result<(), ActorProcessingErr> {
+    async fn pre_start(&self, _myself: ActorRef<StartFailed>, (): ()) -> Result<(), ActorProcessingErr> {
         Ok(())
     }
 
-    async fn handle(&self, _myself: ActorRef<Event>, failed: Event, (): &mut ()) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _myself: ActorRef<StartFailed>,
+        failed: StartFailed,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
         if let Some(observation) = self.0.upgrade() {
-            observation.record_trouble(failed);
+            observation.start_failed(failed);
         }
         Ok(())
     }
@@ -33,7 +43,7 @@ impl Actor for Watcher {
     // Without this function, the end of any watched actor would end the watcher: ractor's default is meant for supervisors.
     async fn handle_supervisor_evt(
         &self,
-        _myself: ActorRef<Event>,
+        _myself: ActorRef<StartFailed>,
         heard: SupervisionEvent,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
@@ -78,6 +88,13 @@ impl Observation {
         let ended = self.roster().end(id);
         if let Some(life) = ended {
             self.record_trouble(event::crashed(&life, error));
+        }
+    }
+
+    fn start_failed(&self, failed: StartFailed) {
+        let ended = self.roster().end(failed.actor);
+        if let Some(life) = ended {
+            self.record_trouble(event::start_failed(life.address, Some(life.generation), &failed.error));
         }
     }
 
