@@ -13,7 +13,10 @@ use std::{
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{observer::Observation, watcher::StartFailed};
+use crate::{
+    observer::{Observation, is_over},
+    watcher::StartFailed,
+};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
@@ -121,7 +124,9 @@ pub(crate) struct Link {
 impl Link {
     /// Enters the actor and listens, before ractor can tell anything about it.
     fn enter(&self, cell: &Arc<ActorCell>) {
-        if let Some(observation) = self.observation.upgrade() {
+        if let Some(observation) = self.observation.upgrade()
+            && !is_over(&self.watcher)
+        {
             observation.roster().enter(observation.address_of(cell), cell, Some(cell));
             self.watcher.monitor(ActorCell::clone(cell));
         }

@@ -66,9 +66,12 @@ impl Observer {
     /// Watches an actor that was spawned without this observer. Its start is recorded if it is still to come, its end in any
     /// case; whether a crash was a panic, and with an actor without a name whether it is stopping, cannot be known.
     ///
-    /// Returns whether it is watched: an actor that is stopping or has ended is not.
+    /// Returns whether it is watched: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
     pub fn watch(&self, actor: &ActorCell) -> bool {
         let observation = &self.handle.observation;
+        if is_over(&self.handle.watcher) {
+            return false;
+        }
         observation.roster().enter(observation.address_of(actor), actor, None);
         self.handle.watcher.monitor(actor.clone());
         let watched = actor.get_status() < ActorStatus::Stopping;
@@ -85,9 +88,11 @@ impl Observer {
         ObservedRef::new(actor, Arc::downgrade(&self.handle.observation))
     }
 
-    /// Records an audit now.
+    /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
-        audit::record(&self.handle.observation);
+        if !is_over(&self.handle.watcher) {
+            audit::record(&self.handle.observation);
+        }
     }
 
     /// Ends observation, for all clones, once everything that actors have told so far is on its way to the recorder. The
@@ -168,6 +173,11 @@ impl IntoFuture for ObserverBuilder {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
     }
+}
+
+/// Whether observation has ended: a stopped watcher hears nothing, so whoever enters the roster now would stay in it.
+pub(crate) fn is_over(watcher: &ActorCell) -> bool {
+    watcher.get_status() >= ActorStatus::Draining
 }
 
 /// What one observer knows, and where it records.

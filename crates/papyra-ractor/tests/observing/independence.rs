@@ -46,3 +46,15 @@ async fn an_observed_actor_is_linked_to_nobody() {
     player.kill();
     watched.kill();
 }
+
+#[tokio::test]
+async fn a_stopped_observer_lets_actors_start_unseen() {
+    let scene = Scene::new().await;
+    let clone = scene.observer.clone();
+    assert_eq!(scene.facts().await, []);
+    let (player, join) = Player::spawn_observed(&clone, None, Player, Start::Well).await.unwrap();
+    assert_eq!(count(&player).await, 1);
+    assert!(!clone.watch(&player));
+    player.kill();
+    join.await.unwrap();
+}
