@@ -11,6 +11,7 @@ mod fact;
 mod log;
 mod metrics;
 mod payload;
+mod recorder;
 mod report;
 mod retention;
 
@@ -24,5 +25,6 @@ pub use fact::{Audit, DeadLetter, Entry, Event, Fact, Health, Kind, Members, Pos
 pub use log::Log;
 pub use metrics::{Metrics, MetricsSnapshot};
 pub use payload::Payload;
+pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, ShutdownReport};
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
