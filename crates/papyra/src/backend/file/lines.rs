@@ -93,12 +93,19 @@ pub(super) struct Forward {
     /// Where the next line begins in `buffer`.
     cursor: usize,
     end: u64,
+    /// Bytes behind the last newline are a line too.
+    with_last: bool,
 }
 
 impl Forward {
     /// `from` must be the beginning of a line.
     pub(super) fn new(file: Arc<File>, from: u64, end: u64) -> Self {
-        Forward { file, buffer: Vec::new(), base: from, cursor: 0, end }
+        Forward { file, buffer: Vec::new(), base: from, cursor: 0, end, with_last: false }
+    }
+
+    /// The same, where what stands behind the last newline is a line too.
+    pub(super) fn with_last(file: Arc<File>, from: u64, end: u64) -> Self {
+        Forward { with_last: true, ..Forward::new(file, from, end) }
     }
 
     /// Where the next line begins.
@@ -119,6 +126,10 @@ impl Forward {
             if searched >= BLOCK {
                 // A long line: find its end before any more of it is held.
                 let Some(newline) = next_newline(&self.file, offset + searched as u64, self.end)? else {
+                    if self.with_last && self.end - offset <= MAX_READ_LINE as u64 {
+                        self.fill((self.end - offset) as usize)?;
+                        return Ok(self.last());
+                    }
                     return Ok(None);
                 };
                 let len = newline - offset;
@@ -132,9 +143,18 @@ impl Forward {
                 self.fill(searched + BLOCK)?;
             }
             if self.buffer.len() - self.cursor <= searched {
-                return Ok(None);
+                return Ok(self.last());
             }
         }
+    }
+
+    fn last(&mut self) -> Option<Raw<'_>> {
+        let (offset, start) = (self.position(), self.cursor);
+        if !self.with_last || start == self.buffer.len() {
+            return None;
+        }
+        self.cursor = self.buffer.len();
+        Some(Raw::Line { offset, bytes: &self.buffer[start..] })
     }
 
     /// Makes the buffer hold `want` bytes from the cursor on, or all there are.

@@ -24,6 +24,8 @@ const GENERATION_BYTES: usize = 8;
 pub(super) struct LockPaths {
     /// W: held for life by the writer, and by recovery.
     pub(super) writer: PathBuf,
+    /// M: held by compaction, recovery and backup, for the whole work.
+    pub(super) maintenance: PathBuf,
     /// S: held for one batch by the writer, for one swap by maintenance.
     pub(super) swap: PathBuf,
 }
@@ -35,7 +37,7 @@ impl LockPaths {
             path.push(suffix);
             PathBuf::from(path)
         };
-        LockPaths { writer: with(".lock"), swap: with(".swap.lock") }
+        LockPaths { writer: with(".lock"), maintenance: with(".maint.lock"), swap: with(".swap.lock") }
     }
 }
 
@@ -111,8 +113,8 @@ fn locked(path: &Path, log: &Path) -> Error {
         .with_cure("stop that process or wait for it; reading, scanning and following need no lock")
 }
 
-/// Whether a writer holds the log at this moment. Where that cannot be found out, one may.
-pub(super) fn writer_lives(path: &Path) -> bool {
+/// Whether somebody holds a lock at this moment. Where that cannot be found out, somebody may.
+pub(super) fn is_held(path: &Path) -> bool {
     match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Ok(file) => file.try_lock_shared().is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
@@ -154,6 +156,14 @@ impl SwapLock {
         let mut bytes = [0; GENERATION_BYTES];
         let read = self.file.read_at(&mut bytes, 0).map_err(|error| Error::io("read", &self.path, error))?;
         Ok(if read == GENERATION_BYTES { u64::from_le_bytes(bytes) } else { 0 })
+    }
+}
+
+impl SwapLock {
+    /// Counts a replacement, under the lock and *before* the rename: a crash in between only makes the writer look again.
+    pub(super) fn count_replacement(&self, held: &SwapGuard) -> Result<()> {
+        let next = self.generation(held)?.wrapping_add(1);
+        self.file.write_all_at(&next.to_le_bytes(), 0).map_err(|error| Error::io("write", &self.path, error))
     }
 }
 

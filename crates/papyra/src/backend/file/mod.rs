@@ -4,6 +4,7 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod compact;
 mod config;
 mod encoded;
 mod findings;
@@ -12,8 +13,12 @@ mod layout;
 mod lines;
 mod lock;
 mod opened;
+mod quarantine;
 mod reader;
 mod recent;
+mod recover;
+mod replace;
+mod salvage;
 mod scan;
 mod sequence;
 mod storage;
@@ -28,7 +33,10 @@ use async_trait::async_trait;
 pub use config::FileConfig;
 
 use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
-use crate::{Appended, Backend, EntryStream, Error, ErrorKind, Fact, ReadOptions, Result, ScanOptions, ScanReport};
+use crate::{
+    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+};
 
 /// A log in one NDJSON file.
 ///
@@ -104,6 +112,16 @@ impl Backend for JsonLog {
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
         let (path, name, address) = (self.config.path.clone(), self.name(), self.address());
         threads::run("papyra-scan", move || scan::scan(&path, options, name, &address)).await
+    }
+
+    async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
+        let (own, wanted, name, address) = (self.config.clone(), config.clone(), self.name(), self.address());
+        threads::run("papyra-recover", move || recover::recover(&own, &wanted, name, &address)).await
+    }
+
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
+        let (own, wanted, name) = (self.config.clone(), *config, self.name());
+        threads::run("papyra-compact", move || compact::compact(&own, &wanted, name)).await
     }
 
     async fn close(&self) -> Result<()> {

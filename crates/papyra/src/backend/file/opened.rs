@@ -101,14 +101,14 @@ impl Opened {
 }
 
 /// What becomes of the bytes behind the last newline.
-struct Settled {
-    cut_from: u64,
-    add_newline: bool,
+pub(super) struct Settled {
+    pub(super) cut_from: u64,
+    pub(super) add_newline: bool,
 }
 
 impl Settled {
     /// A whole line that lacks only its newline is kept; anything else was never acknowledged and goes.
-    fn of(file: &Arc<File>, size: u64, end: &mut End, layout: &Layout) -> io::Result<Settled> {
+    pub(super) fn of(file: &Arc<File>, size: u64, end: &mut End, layout: &Layout) -> io::Result<Settled> {
         let cut = Settled { cut_from: end.offset, add_newline: false };
         let len = size - end.offset;
         if len == 0 || len > codec::MAX_READ_LINE as u64 {

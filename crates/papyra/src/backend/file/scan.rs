@@ -8,25 +8,21 @@ use super::{
     layout::{LEAST_SKEW, newer},
     lines::{self, Forward, Raw},
     lock::{self, LockPaths},
+    replace,
     sequence::{Certified, Sequence, Verdict},
     storage,
 };
 use crate::{
-    AnomalyKind, Error, Kind, Result, ScanOptions, ScanReport,
+    Anomaly, AnomalyKind, Error, ErrorKind, Kind, Result, ScanOptions, ScanReport,
     codec::{self, Form, HeaderLine, Tail},
 };
 
 /// Scans a log of one file.
 pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str) -> Result<ScanReport> {
-    let look = || -> Result<ScanReport> {
-        let failed = |error| Error::io("read", path, error);
-        let file = Arc::new(storage::open_for_reading(path)?);
+    let look = || {
         // The probe comes before the size: a writer that begins in between appends behind what is looked at.
-        let live = lock::writer_lives(&LockPaths::beside(path).writer);
-        let size = file.metadata().map_err(failed)?.len();
-        let mut report = ScanReport::new(name, address);
-        (report.live_writer, report.deep, report.bytes) = (live, options.deep, size);
-        Scan::new(path, options, report).run(&file, size).map_err(failed)
+        let live = lock::is_held(&LockPaths::beside(path).writer);
+        look(path, options, ScanReport { live_writer: live, ..ScanReport::new(name, address) }, false)
     };
     let first = look()?;
     if first.is_clean() || !first.live_writer {
@@ -34,14 +30,53 @@ pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str)
     }
     // A writer was at work: what looks damaged may have been read while it was written, so only what two looks agree on counts.
     let mut second = look()?;
-    let seen_twice = |anomaly: &crate::Anomaly| {
-        first.anomalies.iter().any(|other| (other.kind, other.offset) == (anomaly.kind, anomaly.offset))
-    };
+    let place = |anomaly: &Anomaly| (anomaly.kind, anomaly.offset);
     if second.anomalies_total <= second.anomalies.len() as u64 {
-        second.anomalies.retain(seen_twice);
+        second.anomalies.retain(|anomaly| first.anomalies.iter().any(|other| place(other) == place(anomaly)));
         second.anomalies_total = second.anomalies.len() as u64;
     }
     Ok(second)
+}
+
+/// Scans a log that nobody else writes to or maintains, because the caller holds the locks.
+pub(super) fn scan_unwritten(path: &Path, options: ScanOptions, name: &str, address: &str) -> Result<ScanReport> {
+    look(path, options, ScanReport::new(name, address), true)
+}
+
+fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenance: bool) -> Result<ScanReport> {
+    let failed = |error| Error::io("read", path, error);
+    let file = Arc::new(storage::open_for_reading(path)?);
+    let size = file.metadata().map_err(failed)?.len();
+    (report.deep, report.bytes) = (options.deep, size);
+    let mut report = Scan::new(path, options, report).run(&file, size).map_err(failed)?;
+    // Beside maintenance at work its temporary file is where it belongs.
+    if own_maintenance || !lock::is_held(&LockPaths::beside(path).maintenance) {
+        for leftover in replace::leftovers(path).map_err(failed)? {
+            let detail = "a temporary file that interrupted maintenance left; the next one removes it";
+            report.add(Anomaly::new(AnomalyKind::UnexpectedFile, leftover, detail));
+        }
+    }
+    Ok(report)
+}
+
+/// Refuses a file with findings up to a length.
+pub(super) fn must_be_clean(path: &Path, file: &Arc<File>, size: u64, what: &str) -> Result<()> {
+    let failed = |error| Error::io("read", path, error);
+    let report = Scan::new(path, ScanOptions::default(), ScanReport::default()).run(file, size).map_err(failed)?;
+    match report.anomalies.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "{what} `{}` has {} anomalies, the first: {} ({}); nothing was changed",
+                path.display(),
+                report.anomalies_total,
+                first.kind,
+                first.detail,
+            ),
+        )
+        .with_cure("look at them with `papyra persistence scan`, then run `papyra persistence recover`")),
+    }
 }
 
 struct Scan<'a> {

@@ -29,6 +29,10 @@ pub(super) struct Certified {
 }
 
 impl Certified {
+    fn shortage(&self) -> u64 {
+        self.kept.saturating_sub(self.found)
+    }
+
     /// What is wrong with the certified part; `None` if it is whole.
     pub(super) fn fault(&self) -> Option<String> {
         let (first, through, kept, found) = (self.first, self.through, self.kept, self.found);
@@ -51,6 +55,8 @@ pub(super) struct Sequence {
     /// The lowest number that was not accounted for yet; 0 before anything is known.
     next: u64,
     certified: Certified,
+    /// Entries missing of what earlier headers certified.
+    shortage: u64,
     gaps: Vec<(u64, u64)>,
     recent: Recent,
 }
@@ -64,6 +70,7 @@ impl Sequence {
     /// A header of this log begins here; gives the verdict on its place and what was certified before it.
     pub(super) fn header(&mut self, header: &Header) -> (Verdict, Certified) {
         let before = std::mem::take(&mut self.certified);
+        self.shortage += before.shortage();
         let expected = self.next.max(before.through + 1);
         let verdict = match (self.next, header.first_seq) {
             (0, _) => Verdict::InOrder { gap: None },
@@ -119,6 +126,17 @@ impl Sequence {
             self.remember_gap(first, last);
         }
         Verdict::InOrder { gap }
+    }
+
+    /// How many entries are missing: in gaps, and of what headers certify.
+    pub(super) fn lost(&self) -> u64 {
+        let gaps: u64 = self.gaps.iter().map(|(first, last)| last - first + 1).sum();
+        gaps + self.shortage + self.certified.shortage()
+    }
+
+    /// The highest number that is accounted for.
+    pub(super) fn accounted(&self) -> u64 {
+        self.next.saturating_sub(1).max(self.certified.through)
     }
 
     /// The file is over; gives what its last header certified.

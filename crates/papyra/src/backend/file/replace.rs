@@ -1,0 +1,169 @@
+//! Putting a new file in the place of a log's file: the one way in which a log is rewritten.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    lock::{SwapGuard, SwapLock},
+    scan, storage,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// What the name of a temporary file ends in.
+const TEMPORARY: &str = ".papyra-tmp";
+/// Small pieces are gathered before they are written.
+const GATHER: usize = 256 << 10;
+
+/// A file that will take the place of another, or vanish.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    target: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    pending: Vec<u8>,
+    renamed: bool,
+}
+
+impl Replacement {
+    /// Creates the temporary file beside its target, with the mode and owner of the original.
+    pub(super) fn begin(target: &Path, original: &File) -> Result<Replacement> {
+        let failed = |doing: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |error| Error::io(doing, &path, error)
+        };
+        let mut name = file_name(target);
+        name.push(format!(".{:016x}{TEMPORARY}", uuid::Uuid::now_v7().as_u128() as u64));
+        let temporary = storage::directory_of(target).join(name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&temporary)
+            .map_err(failed("create", &temporary))?;
+        let replacement =
+            Replacement { target: target.to_owned(), temporary, file, pending: Vec::new(), renamed: false };
+        let like = original.metadata().map_err(failed("look at", target))?;
+        let own = replacement.file.metadata().map_err(failed("look at", &replacement.temporary))?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            fchown(&replacement.file, Some(like.uid()), Some(like.gid())).map_err(|error| {
+                Error::new(ErrorKind::Permission, format!("cannot give the rewritten `{}` its owner", target.display()))
+                    .with_cure("run this as the owner of the log, or as root")
+                    .with_source(error)
+            })?;
+        }
+        let mode = std::fs::Permissions::from_mode(like.mode() & 0o7777);
+        replacement.file.set_permissions(mode).map_err(failed("set the mode of", &replacement.temporary))?;
+        Ok(replacement)
+    }
+
+    /// Adds bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= GATHER { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds a run of bytes of another file, as they are.
+    pub(super) fn copy(&mut self, from: &File, start: u64, end: u64) -> Result<()> {
+        if end - start < GATHER as u64 {
+            let mut bytes = vec![0; (end - start) as usize];
+            let got = super::lines::read_at(from, &mut bytes, start)
+                .map_err(|error| Error::io("read", &self.target, error))?;
+            if got < bytes.len() {
+                return Err(Error::io("read", &self.target, io::ErrorKind::UnexpectedEof.into()));
+            }
+            return self.write(&bytes);
+        }
+        self.flush()?;
+        let mut from = from;
+        let copied = from
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| io::copy(&mut from.take(end - start), &mut self.file))
+            .map_err(|error| Error::io("write", &self.temporary, error))?;
+        if copied < end - start {
+            return Err(Error::io("read", &self.target, io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.write_all(&self.pending).map_err(|error| Error::io("write", &self.temporary, error))?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Makes what was added durable.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.file.sync_all().map_err(|error| Error::io("sync", &self.temporary, error))
+    }
+
+    /// Makes what was added durable, reads it again and checks that it is a sound log.
+    pub(super) fn must_be_clean(&mut self, what: &str) -> Result<()> {
+        self.sync()?;
+        let failed = |error| Error::io("read", &self.temporary, error);
+        let file = Arc::new(self.file.try_clone().map_err(failed)?);
+        let size = file.metadata().map_err(failed)?.len();
+        scan::must_be_clean(&self.temporary, &file, size, what)
+    }
+
+    /// Takes the target's place. The rename is the moment at which the new log is the log.
+    pub(super) fn take_place(mut self, swap: &SwapLock, held: &SwapGuard) -> Result<()> {
+        self.sync()?;
+        swap.count_replacement(held)?;
+        std::fs::rename(&self.temporary, &self.target).map_err(|error| Error::io("replace", &self.target, error))?;
+        self.renamed = true;
+        storage::sync_directory_of(&self.target)
+            .map_err(|error| Error::io("sync the directory of", &self.target, error))
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // What stays behind is named by a scan and removed by the next maintenance.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn file_name(path: &Path) -> OsString {
+    path.file_name().map(OsString::from).unwrap_or_default()
+}
+
+/// The temporary files that interrupted maintenance of this log left behind.
+pub(super) fn leftovers(log: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = file_name(log);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(storage::directory_of(log))? {
+        let entry = entry?;
+        let candidate = entry.file_name();
+        let random = candidate
+            .as_encoded_bytes()
+            .strip_prefix(name.as_encoded_bytes())
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .and_then(|rest| rest.strip_suffix(TEMPORARY.as_bytes()));
+        if random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit)) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes them; only who holds the maintenance lock may.
+pub(super) fn remove_leftovers(log: &Path) -> Result<()> {
+    let failed = |error| Error::io("remove a temporary file beside", log, error);
+    let found = leftovers(log).map_err(failed)?;
+    for path in &found {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    if found.is_empty() { Ok(()) } else { storage::sync_directory_of(log).map_err(failed) }
+}
