@@ -7,9 +7,12 @@ use std::{
 };
 
 use super::*;
+use crate::codec::Header;
 use crate::{AnomalyKind, Durability, Entry, Event, Order, Outcome, Payload, Position, Timestamp};
 
 mod broken;
+mod compacting;
+mod recovering;
 
 struct Place {
     _dir: tempfile::TempDir,
