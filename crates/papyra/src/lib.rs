@@ -2,27 +2,41 @@
 
 mod address;
 pub mod backend;
+mod choice;
 mod clock;
 mod codec;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod dsn;
 mod error;
 mod fact;
 mod log;
+mod log_options;
 mod metrics;
+mod nearest;
+mod open;
 mod payload;
+mod quoted;
 mod report;
 mod retention;
+mod startup;
+pub mod units;
 
 pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend, Durability, EntryStream, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use dsn::Dsn;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Entry, Event, Fact, Health, Kind, Members, Position, RecorderState, Unknown, Why};
 pub use log::Log;
+pub use log_options::LogOptions;
 pub use metrics::{Metrics, MetricsSnapshot};
+pub use open::{Schemes, open};
 pub use payload::Payload;
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
+pub use startup::StartupMode;

@@ -1,0 +1,188 @@
+//! Layered configuration: flags, then `PAPYRA_…` variables, then one `papyra.toml`, then defaults.
+//!
+//! ```toml
+//! url = "json:/var/lib/orders/facts.ndjson"
+//! durability = "synced"                    # synced | buffered
+//! lock_timeout = "30s"
+//! [retention]
+//! max_age = "30d"                          # also max_records, max_bytes
+//! [retention.dead_letter]                  # a kind's own rule: event, audit, dead_letter
+//! max_age = "365d"
+//! [startup]
+//! mode = "recover"                         # ignore | scan_only | fail_on_anomaly | recover
+//! recovery = "quarantine"                  # repair | quarantine | ignore
+//! quarantine_dir = "/var/lib/orders/quarantine"
+//! [kind.dead_letter]                       # a kind may live elsewhere: read, not yet opened by this version
+//! url = "json:/var/lib/orders/dead.ndjson"
+//! [spool]                                  # in front of a remote log: read, not yet opened by this version
+//! path = "/var/lib/orders/spool"
+//! max_bytes = "1GiB"
+//! ```
+//!
+//! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the first
+//! that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
+//! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count as
+//! written where the address stands, and win there over a setting of their own. Relative paths are relative to the
+//! working directory.
+//!
+//! ```
+//! use papyra::config::{Config, Sources};
+//! let env = [("PAPYRA_URL", "json:./facts.ndjson?durability=buffered"), ("PAPYRA_LOCK_TIMEOUT", "2s")];
+//! let config = Config::load(Sources::without_files().env(env).flag("retention.max_age", "30d"))?;
+//! for (name, setting) in config.settings() {
+//!     println!("{name} = {} ({})", setting.value.as_deref().unwrap_or("-"), setting.origin);
+//! }
+//! assert_eq!(config.log_options().get("durability").as_deref(), Some("buffered"));
+//! # Ok::<(), papyra::Error>(())
+//! ```
+
+mod environment;
+mod file;
+mod load;
+mod names;
+mod setting;
+mod sources;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+pub use setting::{Origin, Setting};
+pub use sources::Sources;
+
+use crate::{
+    Dsn, Error, ErrorKind, Kind, Log, LogOptions, RecoveryConfig, RecoveryMode, Result, Schemes, StartupMode,
+    units::format_size,
+};
+
+/// What all sources together say, each value with its origin.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    url: Option<Dsn>,
+    kinds: BTreeMap<&'static str, Dsn>,
+    spool_path: Option<PathBuf>,
+    spool_max_bytes: Option<u64>,
+    log: LogOptions,
+    startup_mode: StartupMode,
+    recovery: RecoveryMode,
+    quarantine_dir: Option<PathBuf>,
+    origins: BTreeMap<&'static str, Origin>,
+    file: Option<PathBuf>,
+    warnings: Vec<String>,
+}
+
+impl Config {
+    /// Asks all sources.
+    ///
+    /// # Errors
+    /// `Config` for an unknown key, a value that its key cannot take, or a named file that does not exist; `Permission` and `Io`
+    /// for a file that cannot be read.
+    pub fn load(sources: Sources) -> Result<Self> {
+        load::load(sources)
+    }
+
+    /// The log's address.
+    pub fn url(&self) -> Option<Setting<Dsn>> {
+        self.url.clone().map(|dsn| self.setting("url", dsn))
+    }
+
+    /// The address of a kind that lives elsewhere.
+    pub fn kind_url(&self, kind: Kind) -> Option<Setting<Dsn>> {
+        let name = names::kind_url(kind)?;
+        self.kinds.get(name).map(|dsn| self.setting(name, dsn.clone()))
+    }
+
+    /// What holds for the log: the options in its address and the settings of the same names, put together.
+    pub fn log_options(&self) -> &LogOptions {
+        &self.log
+    }
+
+    /// What the startup check does about damage.
+    pub fn startup_mode(&self) -> Setting<StartupMode> {
+        self.setting("startup.mode", self.startup_mode)
+    }
+
+    /// How a recovery is to be done.
+    ///
+    /// # Errors
+    /// `Config` for a quarantine without a directory.
+    pub fn recovery(&self) -> Result<RecoveryConfig> {
+        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() {
+            return Err(Error::new(ErrorKind::Config, "the recovery mode `quarantine` needs a directory")
+                .with_cure("give --quarantine-dir DIR, or set `quarantine_dir` under [startup]"));
+        }
+        Ok(RecoveryConfig {
+            mode: self.recovery,
+            quarantine_dir: self.quarantine_dir.clone(),
+            ..RecoveryConfig::default()
+        })
+    }
+
+    /// The file that was read, if any.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// What is worth saying and no error: unknown `PAPYRA_…` variables.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Every known key with its value (`None` if there is none), without passwords, and where it came from.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, Setting<Option<String>>)> {
+        names::all().map(|name| (name, self.setting(name, self.shown(name))))
+    }
+
+    /// Opens the log under everything that was configured.
+    ///
+    /// # Errors
+    /// `Config` if no address is configured or it is wrong, and for `[kind.…]` and `[spool]`, which this version cannot open yet;
+    /// and whatever the backend answers.
+    pub async fn open(&self, schemes: &Schemes) -> Result<Log> {
+        let url = self.url().ok_or_else(|| {
+            Error::new(ErrorKind::Config, "no log is named")
+                .with_cure("give --path FILE or --url ADDRESS, set PAPYRA_URL, or write `url` into papyra.toml")
+        })?;
+        if let Some(name) = self.not_yet() {
+            let place = self.origin(name).place(name);
+            return Err(Error::new(ErrorKind::Config, format!("{place}: not in this version yet"))
+                .with_cure(format!("remove `{name}`, all kinds of facts are kept in `url`")));
+        }
+        let opened = schemes.open_dsn(&url.value.with_log_options(self.log)).await;
+        opened.map_err(|error| match url.origin {
+            Origin::File { .. } | Origin::Env(_) if error.kind() == ErrorKind::Config => {
+                setting::placed(&url.origin.place("url"), error)
+            }
+            _ => error,
+        })
+    }
+
+    /// A setting that this version understands and cannot fulfil: ignoring it would put facts where nobody looks for them.
+    fn not_yet(&self) -> Option<&'static str> {
+        let spool = self.spool_path.as_ref().map(|_| "spool.path");
+        self.kinds.keys().next().copied().or(spool)
+    }
+
+    fn origin(&self, name: &str) -> Origin {
+        self.origins.get(name).cloned().unwrap_or_default()
+    }
+
+    fn setting<T>(&self, name: &str, value: T) -> Setting<T> {
+        Setting { value, origin: self.origin(name) }
+    }
+
+    fn shown(&self, name: &str) -> Option<String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        match name {
+            "url" => self.url.as_ref().map(Dsn::to_string),
+            "durability" => Some(self.log.durability.unwrap_or_default().to_string()),
+            "startup.mode" => Some(self.startup_mode.to_string()),
+            "startup.recovery" => Some(self.recovery.to_string()),
+            "startup.quarantine_dir" => path(&self.quarantine_dir),
+            "spool.path" => path(&self.spool_path),
+            "spool.max_bytes" => self.spool_max_bytes.map(format_size),
+            _ => self.log.get(name).or_else(|| self.kinds.get(name).map(Dsn::to_string)),
+        }
+    }
+}

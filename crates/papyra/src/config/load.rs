@@ -1,0 +1,100 @@
+//! From what each source says to one [`Config`].
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use super::{
+    Config, Origin, Sources, environment, file, names,
+    setting::{Said, placed},
+};
+use crate::{Dsn, Error, ErrorKind, LogOptions, Result, quoted::quoted, units::parse_size};
+
+pub(super) fn load(sources: Sources) -> Result<Config> {
+    let mut config = Config::default();
+    // From the lowest layer up: what comes later replaces what came before, and even what is replaced must be valid.
+    config.take_all(named(&sources.defaults, &Origin::Default)?)?;
+    if let Some((path, said)) = file::read(&sources)? {
+        config.take_all(said)?;
+        config.file = Some(path);
+    }
+    let (said, warnings) = environment::settings(&sources);
+    config.warnings = warnings;
+    config.take_all(said)?;
+    config.take_all(named(&sources.flags, &Origin::Flag)?)?;
+    if let Some(path) = &sources.path {
+        if sources.flags.iter().any(|(name, _)| name == "url") {
+            return Err(Error::new(ErrorKind::Config, "both a path and an address name the log")
+                .with_cure("give either --path or --url"));
+        }
+        config.url = Some(Dsn::for_path(path));
+        config.origins.insert("url", Origin::Flag);
+    }
+    if config.spool_max_bytes.is_some() && config.spool_path.is_none() {
+        let place = config.origin("spool.max_bytes").place("spool.max_bytes");
+        return Err(Error::new(ErrorKind::Config, format!("{place}: there is no spool"))
+            .with_cure("set `path` under [spool], or remove `max_bytes`"));
+    }
+    config.take_options_of_url()?;
+    Ok(config)
+}
+
+/// Values that the program gave, under the keys that it used.
+fn named(values: &[(String, OsString)], origin: &Origin) -> Result<Vec<Said>> {
+    let said = values.iter().map(|(name, value)| {
+        let known = names::find(name).ok_or_else(|| file::unknown(name, "on the command line"))?;
+        Ok(Said { name: known, value: value.clone(), origin: origin.clone() })
+    });
+    said.collect()
+}
+
+impl Config {
+    fn take_all(&mut self, all: Vec<Said>) -> Result<()> {
+        for said in all {
+            self.take(said.name, &said.value).map_err(|error| placed(&said.origin.place(said.name), error))?;
+            self.origins.insert(said.name, said.origin);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, name: &'static str, value: &OsStr) -> Result<()> {
+        let text = || value.to_str().ok_or_else(|| Error::new(ErrorKind::Config, "the value is not UTF-8"));
+        match name {
+            "url" => self.url = Some(text()?.parse()?),
+            "startup.mode" => self.startup_mode = text()?.parse()?,
+            "startup.recovery" => self.recovery = text()?.parse()?,
+            "startup.quarantine_dir" => self.quarantine_dir = Some(directory(value)?),
+            "spool.path" => self.spool_path = Some(directory(value)?),
+            "spool.max_bytes" => self.spool_max_bytes = Some(parse_size(text()?)?),
+            _ if name.starts_with("kind.") => {
+                self.kinds.insert(name, text()?.parse()?);
+            }
+            _ => {
+                self.log.set(name, text()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Options in the log's address count as said where the address was said, and win there: a flag still beats an address in a file.
+    fn take_options_of_url(&mut self) -> Result<()> {
+        let Some(url) = self.url() else { return Ok(()) };
+        for name in LogOptions::NAMES {
+            if let Some(value) = url.value.log_options().get(name)
+                && self.origin(name).rank() <= url.origin.rank()
+            {
+                self.log.set(name, &value).map_err(|error| placed(&url.origin.place("url"), error))?;
+                self.origins.insert(name, url.origin.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn directory(value: &OsStr) -> Result<PathBuf> {
+    if value.is_empty() {
+        return Err(Error::new(ErrorKind::Config, format!("{} is no path", quoted(""))));
+    }
+    Ok(PathBuf::from(value))
+}

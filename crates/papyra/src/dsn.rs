@@ -1,0 +1,153 @@
+//! Log addresses: `json:./facts.ndjson?durability=buffered`.
+
+mod parse;
+mod percent;
+mod show;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, ErrorKind, LogOptions, Result, nearest::nearest};
+
+/// The address of a log: a scheme, a path or server, and options.
+///
+/// ```text
+/// json:./facts.ndjson                        a file; `json:/var/lib/orders/facts.ndjson` likewise
+/// json:./facts.ndjson?durability=buffered&retention.max_age=30d
+/// pg://user:password@host/db?table=facts     a scheme that the program registered itself
+/// ./facts.ndjson                             a bare path is `json:`, an existing directory `rotating:`
+/// ```
+///
+/// - In a path after a scheme `%` begins an escape (`%20` a space, `%23` a `#`, `%3F` a `?`, `%25` a `%`). A bare path is
+///   taken as it is.
+/// - A text is a bare path if it begins with `.` or `/`, or holds neither `:` nor `@`. Other names need `./` in front
+///   (`./12:30.ndjson`), or [`Dsn::for_path`], which takes any path.
+/// - A bare path with `?` or `#` is refused here, since it may be meant as options: [`Dsn::for_path`] takes it.
+///
+/// [`Display`](std::fmt::Display) and [`Debug`] show no password: of schemes that Papyra knows they hide everything before the `@`
+/// and the values of options that it does not know; of other schemes they show the name alone. No error about an address
+/// shows more.
+///
+/// ```
+/// use papyra::Dsn;
+/// let dsn: Dsn = "redis://:s3cret@localhost:6379/0?prefix=papyra".parse()?;
+/// assert_eq!(dsn.to_string(), "redis://***@localhost:6379/0?prefix=papyra");
+/// # Ok::<(), papyra::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Dsn {
+    scheme: String,
+    body: Body,
+    options: Vec<(String, String)>,
+    common: LogOptions,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Body {
+    /// A path, decoded.
+    Path(PathBuf),
+    /// What stands between scheme and options, as it was written.
+    Raw(String),
+}
+
+/// The schemes whose body is a path.
+const FILE_SCHEMES: [&str; 2] = ["json", "rotating"];
+
+impl Dsn {
+    /// The address of a file, whatever its name is: `json:`, or `rotating:` if it is an existing directory or ends in
+    /// `/`.
+    pub fn for_path(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let is_dir = path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir();
+        Dsn {
+            scheme: if is_dir { "rotating" } else { "json" }.to_owned(),
+            body: Body::Path(path.to_owned()),
+            options: Vec::new(),
+            common: LogOptions::default(),
+        }
+    }
+
+    /// The scheme in lower case, without its colon.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The path that a file scheme names, decoded.
+    ///
+    /// # Errors
+    /// `Config` if the address names a host, or no path at all.
+    pub fn path(&self) -> Result<PathBuf> {
+        match &self.body {
+            Body::Path(path) => Ok(path.clone()),
+            Body::Raw(raw) => parse::file_path(&self.scheme, raw),
+        }
+    }
+
+    /// What stands between `//` and the next `/`: user, **password**, host and port, as they were written. `None` without
+    /// a `//`.
+    pub fn authority(&self) -> Option<&str> {
+        match &self.body {
+            Body::Path(_) => None,
+            Body::Raw(raw) => parse::authority(raw),
+        }
+    }
+
+    /// All that stands between the scheme's colon and the options, **with its password**, as it was written: for a backend
+    /// whose client wants the whole address.
+    pub fn expose_body(&self) -> OsString {
+        match &self.body {
+            Body::Path(path) => path.clone().into_os_string(),
+            Body::Raw(raw) => raw.into(),
+        }
+    }
+
+    /// The decoded value of an option; it may be a secret.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The options that every log has.
+    pub fn log_options(&self) -> &LogOptions {
+        &self.common
+    }
+
+    /// The same address with these options instead of its own, as far as every log has them.
+    #[must_use]
+    pub fn with_log_options(mut self, options: LogOptions) -> Self {
+        self.options.retain(|(name, _)| !LogOptions::NAMES.contains(&name.as_str()));
+        for name in LogOptions::NAMES {
+            if let Some(value) = options.get(name) {
+                self.options.push((name.to_owned(), value));
+            }
+        }
+        self.common = options;
+        self
+    }
+
+    /// Refuses every option that is neither one of these nor one that every log has.
+    ///
+    /// [`Schemes`](crate::Schemes) does this before it calls an opener, with the options that were registered for it.
+    ///
+    /// # Errors
+    /// `Config`, with the nearest known name.
+    pub fn refuse_unknown_options<S: AsRef<str>>(&self, known: &[S]) -> Result<()> {
+        let all = || LogOptions::NAMES.into_iter().chain(known.iter().map(AsRef::as_ref));
+        let Some((name, _)) = self.options.iter().find(|(name, _)| !all().any(|known| known == name)) else {
+            return Ok(());
+        };
+        let scheme = &self.scheme;
+        let error = |meant: String| Error::new(ErrorKind::Config, format!("unknown option `{name}`{meant}"));
+        Err(match nearest(name, all()) {
+            Some(meant) => error(format!(", did you mean `{meant}`?")).with_cure(format!("write `{meant}=…`")),
+            None => error(format!(" of a `{scheme}:` log"))
+                .with_cure(format!("remove it; `{scheme}:` knows {}", all().collect::<Vec<_>>().join(", "))),
+        })
+    }
+}
+
+/// A DSN that cannot be understood: the message never holds any of it, since a password may stand anywhere in it.
+fn refused(message: impl Into<String>, cure: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, message).with_cure(cure)
+}

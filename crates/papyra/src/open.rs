@@ -1,0 +1,191 @@
+//! From an address to a log: the only place that names the backends.
+
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+
+use crate::{
+    Backend, Dsn, Durability, Error, ErrorKind, Log, Result,
+    backend::{
+        file::{FileConfig, JsonLog},
+        memory::Memory,
+    },
+    nearest::nearest,
+    units::{format_size, parse_size},
+};
+
+/// Opens the log at an address: `memory:`, `json:./facts.ndjson`, or a bare path. See [`Dsn`] and [`Schemes`].
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let log = papyra::open("memory:?retention.max_records=1000").await?;
+/// assert_eq!(log.retention().all.max_records, Some(1000));
+/// # Ok::<(), papyra::Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// `Config` for an address that is wrong; nothing was touched. A file is neither read nor created before it is used.
+pub async fn open(url: &str) -> Result<Log> {
+    Schemes::new().open(url).await
+}
+
+/// Opens the log of an address, whose own options have been checked.
+type Opener = Arc<dyn Fn(Dsn) -> Pin<Box<dyn Future<Output = Result<Log>> + Send>> + Send + Sync>;
+
+/// The schemes that a program knows: Papyra's own and those that it registered.
+///
+/// ```
+/// use papyra::{Dsn, Result, Schemes, backend::memory::Memory};
+///
+/// async fn open_pg(dsn: Dsn) -> Result<Memory> {
+///     let _table = dsn.option("table").unwrap_or("facts");
+///     Ok(Memory::new())
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let schemes = Schemes::new().with_options("pg", ["table"], open_pg);
+/// let log = schemes.open("pg://localhost/orders?table=facts&retention.max_age=30d").await?;
+/// # let _ = log; Ok::<(), papyra::Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Schemes(BTreeMap<String, Scheme>);
+
+#[derive(Clone)]
+struct Scheme {
+    options: Vec<String>,
+    open: Opener,
+}
+
+/// Schemes that are part of the design and not yet of this version.
+const PLANNED: [&str; 5] = ["rotating", "redis", "rediss", "redis+sentinel", "redis+cluster"];
+
+impl Schemes {
+    /// Papyra's own: `memory:` and `json:`.
+    pub fn new() -> Self {
+        Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json)
+    }
+
+    /// Registers a scheme that has no options but those that every log has ([`LogOptions`](crate::LogOptions)). It replaces a scheme of the
+    /// same name.
+    ///
+    /// The name may hold letters, digits, `+`, `-`, `.` and `_`, and begins with a letter. Retention is applied for the opener;
+    /// durability and lock timeout are its own business: if it cannot give the durability that was asked for, it answers
+    /// with an error of kind `Config`.
+    #[must_use]
+    pub fn with<F, Fut, B>(self, scheme: &str, open: F) -> Self
+    where
+        F: Fn(Dsn) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<B>> + Send + 'static,
+        B: Backend,
+    {
+        self.with_options(scheme, [] as [&str; 0], open)
+    }
+
+    /// The same for a scheme that has further options. Any other is refused by name before the opener is called.
+    #[must_use]
+    pub fn with_options<F, Fut, B, S>(mut self, scheme: &str, options: impl IntoIterator<Item = S>, open: F) -> Self
+    where
+        F: Fn(Dsn) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<B>> + Send + 'static,
+        B: Backend,
+        S: Into<String>,
+    {
+        let open: Opener = Arc::new(move |dsn| {
+            let opening = open(dsn);
+            Box::pin(async move { opening.await.map(Log::new) })
+        });
+        let options = options.into_iter().map(Into::into).collect();
+        self.0.insert(scheme.trim_end_matches(':').to_ascii_lowercase(), Scheme { options, open });
+        self
+    }
+
+    /// The names of the known schemes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Opens the log at an address, under the retention that stands in it.
+    ///
+    /// # Errors
+    /// `Config` for an address that is wrong; and whatever the scheme's backend answers.
+    pub async fn open(&self, url: &str) -> Result<Log> {
+        self.open_dsn(&url.parse()?).await
+    }
+
+    /// Opens the log at an address that was read before.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_dsn(&self, dsn: &Dsn) -> Result<Log> {
+        let scheme = self.0.get(dsn.scheme()).ok_or_else(|| self.unknown(dsn.scheme()))?;
+        dsn.refuse_unknown_options(&scheme.options)?;
+        let log = (scheme.open)(dsn.clone()).await?;
+        Ok(log.with_retention(dsn.log_options().retention))
+    }
+
+    fn unknown(&self, scheme: &str) -> Error {
+        if PLANNED.contains(&scheme) {
+            return Error::new(
+                ErrorKind::Config,
+                format!("logs of the scheme `{scheme}:` are not in this version yet"),
+            )
+            .with_cure("use a file, such as `json:./facts.ndjson`, or register the scheme with a backend of your own");
+        }
+        let known = self.names().map(|name| format!("`{name}:`")).collect::<Vec<_>>().join(", ");
+        let meant = match nearest(scheme, self.names().chain(PLANNED)) {
+            Some(name) => format!(", did you mean `{name}:`?"),
+            None => String::new(),
+        };
+        Error::new(ErrorKind::Config, format!("unknown scheme `{scheme}:`{meant}"))
+            .with_cure(format!("known are {known}; for a file with `:` in its name write `./` before it"))
+    }
+}
+
+impl Default for Schemes {
+    fn default() -> Self {
+        Schemes::new()
+    }
+}
+
+impl fmt::Debug for Schemes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+async fn open_memory(dsn: Dsn) -> Result<Memory> {
+    // Whoever asks for synced, here or in the configuration, must not believe to have got it.
+    if dsn.log_options().durability == Some(Durability::Synced) {
+        return Err(Error::new(ErrorKind::Config, "the option `durability`: a log in memory cannot be synced")
+            .with_cure("remove the option, or use a file, such as `json:./facts.ndjson`"));
+    }
+    Ok(Memory::new())
+}
+
+/// The shortest and the longest limit that make sense for a line, in bytes: a header must fit, and every reader accepts
+/// 64 MiB.
+const MAX_LINE: std::ops::RangeInclusive<u64> = 1024..=64 << 20;
+
+async fn open_json(dsn: Dsn) -> Result<JsonLog> {
+    let path = dsn.path()?;
+    if path.is_dir() {
+        return Err(Error::new(ErrorKind::Config, format!("`{}` is a directory, not a file", path.display()))
+            .with_cure("name the log's file"));
+    }
+    let mut config = FileConfig::new(path);
+    if let Some(durability) = dsn.log_options().durability {
+        config = config.with_durability(durability);
+    }
+    if let Some(timeout) = dsn.log_options().lock_timeout {
+        config = config.with_lock_timeout(timeout);
+    }
+    if let Some(value) = dsn.option("max_line") {
+        let wrong = |why: String| Error::new(ErrorKind::Config, format!("the option `max_line`: {why}"));
+        let bytes = parse_size(value).map_err(|error| wrong(error.to_string()))?;
+        if !MAX_LINE.contains(&bytes) {
+            return Err(wrong(format!("{} is not between 1KiB and 64MiB", format_size(bytes))));
+        }
+        config = config.with_max_line(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    Ok(JsonLog::new(config))
+}
