@@ -11,8 +11,8 @@ pub(crate) use decode::{Form, decode};
 pub(crate) use encode::{Stamp, encode_body, stamp};
 pub(crate) use finite::refuse_non_finite;
 pub(crate) use header::{FORMAT, Header, HeaderLine};
-pub(crate) use json::{compact, depth};
-pub(crate) use seal::{Head, Tail, head, is_sealed, looks_sealed, sealed_prefix, tail};
+pub(crate) use json::compact;
+pub(crate) use seal::{Tail, head, is_sealed, looks_sealed, sealed_prefix, tail};
 
 use crate::{Error, ErrorKind, Fact, Result};
 

@@ -1,5 +1,10 @@
 //! The flight recorder for actor systems.
 
+/// The example in the README is compiled, so that it cannot grow old.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod address;
 pub mod backend;
 mod choice;
@@ -27,6 +32,7 @@ pub mod units;
 pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend, Durability, EntryStream, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions,
+    file::{FileConfig, JsonLog},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dsn::Dsn;

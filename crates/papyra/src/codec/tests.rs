@@ -1,4 +1,4 @@
-use super::*;
+use super::{seal::Head, *};
 use crate::{ActorAddress, Event, Kind, Payload};
 
 const VECTORS: [(&str, &str); 3] = [

@@ -1,0 +1,145 @@
+//! The findings of a scan while they are gathered: neighbours of a kind become one region.
+
+use std::path::Path;
+
+use super::sequence::Sequence;
+use crate::{Anomaly, AnomalyKind, MAX_ANOMALIES, ScanReport};
+
+/// Findings in the order in which they were met.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    path: &'a Path,
+    regions: Vec<Region>,
+    /// Findings past those that are kept in full.
+    uncounted: u64,
+}
+
+#[derive(Debug)]
+struct Region {
+    kind: AnomalyKind,
+    offset: u64,
+    len: u64,
+    line: u64,
+    lines: u64,
+    seqs: Option<(u64, u64)>,
+    detail: String,
+    /// A gap counts only if its lines do not come late.
+    gap: bool,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(path: &'a Path) -> Self {
+        Findings { path, regions: Vec::new(), uncounted: 0 }
+    }
+
+    /// Adds a finding; one that touches the finding before, of the same kind, makes that longer.
+    pub(super) fn add(
+        &mut self,
+        kind: AnomalyKind,
+        offset: u64,
+        len: u64,
+        line: u64,
+        seq: Option<u64>,
+        detail: impl FnOnce() -> String,
+    ) {
+        if let Some(last) = self.regions.last_mut()
+            && self.uncounted == 0
+            && last.kind == kind
+            && last.offset + last.len == offset
+        {
+            last.len += len;
+            last.lines = line - last.line + 1;
+            last.seqs = match (last.seqs, seq) {
+                (Some((first, highest)), Some(seq)) => Some((first.min(seq), highest.max(seq))),
+                (seqs, _) => seqs,
+            };
+            return;
+        }
+        let seqs = seq.map(|seq| (seq, seq));
+        self.push(|| Region { kind, offset, len, line, lines: 1, seqs, detail: detail(), gap: false });
+    }
+
+    /// Numbers are missing before this place.
+    pub(super) fn add_gap(&mut self, offset: u64, line: u64, seqs: (u64, u64)) {
+        let kind = AnomalyKind::MissingEntries;
+        self.push(|| Region {
+            kind,
+            offset,
+            len: 0,
+            line,
+            lines: 1,
+            seqs: Some(seqs),
+            detail: String::new(),
+            gap: true,
+        });
+    }
+
+    /// Numbers are missing because of the damage that was just found.
+    pub(super) fn explain_gap(&mut self, seqs: (u64, u64)) {
+        if let Some(last) = self.regions.last_mut() {
+            last.seqs = Some(seqs);
+        }
+    }
+
+    /// Entries are missing somewhere in the file.
+    pub(super) fn add_missing(&mut self, seqs: (u64, u64), detail: String) {
+        let kind = AnomalyKind::MissingEntries;
+        self.push(|| Region { kind, offset: 0, len: 0, line: 1, lines: 1, seqs: Some(seqs), detail, gap: false });
+    }
+
+    /// A whole file is missing.
+    pub(super) fn add_segment(&mut self, seqs: (u64, u64), detail: String) {
+        let kind = AnomalyKind::MissingSegment;
+        self.push(|| Region { kind, offset: 0, len: 0, line: 1, lines: 1, seqs: Some(seqs), detail, gap: false });
+    }
+
+    fn push(&mut self, region: impl FnOnce() -> Region) {
+        if self.regions.len() < MAX_ANOMALIES {
+            self.regions.push(region());
+        } else {
+            self.uncounted += 1;
+        }
+    }
+
+    /// Hands the findings to the report.
+    pub(super) fn finish(self, sequence: &Sequence, report: &mut ScanReport) {
+        for region in self.regions {
+            match region.seqs {
+                Some((first, last)) if region.gap => {
+                    for gap in sequence.still_missing(first, last) {
+                        report.add(region.describe(self.path, Some(gap)));
+                    }
+                }
+                seqs => report.add(region.describe(self.path, seqs)),
+            }
+        }
+        report.anomalies_total += self.uncounted;
+    }
+}
+
+impl Region {
+    fn describe(&self, path: &Path, seqs: Option<(u64, u64)>) -> Anomaly {
+        let place = match (self.len, self.lines) {
+            (0, _) if self.gap => format!("before line {}, byte {}", self.line, self.offset),
+            (len, 1) => format!("line {}, byte {}, {len} bytes", self.line, self.offset),
+            (len, n) => format!("lines {} to {}, byte {}, {len} bytes", self.line, self.line + n - 1, self.offset),
+        };
+        let detail = match seqs {
+            Some((first, last)) if self.gap && first == last => format!("entry {first} is missing"),
+            Some((first, last)) if self.gap => format!("entries {first} to {last} are missing"),
+            Some((first, last)) if self.kind == AnomalyKind::CorruptedLine && first == last => {
+                format!("{}; entry {first} was here", self.detail)
+            }
+            Some((first, last)) if self.kind == AnomalyKind::CorruptedLine => {
+                format!("{}; entries {first} to {last} were here", self.detail)
+            }
+            _ => self.detail.clone(),
+        };
+        let anomaly =
+            Anomaly::new(self.kind, path, format!("{place}: {detail}")).at(self.offset, self.len).on_line(self.line);
+        match seqs {
+            Some((first, last)) => anomaly.for_seqs(first, last),
+            None => anomaly,
+        }
+    }
+}

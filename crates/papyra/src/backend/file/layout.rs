@@ -1,0 +1,213 @@
+//! How a file is laid out: where sealing begins, and how its end looks.
+
+use std::{fs::File, io, path::Path, sync::Arc};
+
+use super::{
+    judge::{self, Is, Open, Part},
+    lines::{self, Backward, Forward, Raw},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    codec::{self, Header, HeaderLine, Tail},
+};
+
+/// The least skew: facts that come this late need no mention.
+pub(super) const LEAST_SKEW: f64 = 10.0;
+/// How much of the end is searched for the highest number.
+const WINDOW: u64 = 64 << 10;
+
+/// Where sealing begins in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layout {
+    /// The header at which sealing begins, if there is one.
+    pub(super) header: Option<Header>,
+    /// Where the first sealed line begins; the place behind the last newline if there is none.
+    pub(super) sealed_from: u64,
+    /// Lines before it.
+    pub(super) legacy_lines: u64,
+}
+
+impl Layout {
+    /// Looks at a file up to `end`, the place behind its last newline. It costs one line for a file that begins with a
+    /// header, as all do that were begun here; otherwise the legacy part is read.
+    pub(super) fn of(file: &Arc<File>, end: u64, path: &Path) -> Result<Layout> {
+        let failed = |error| Error::io("read", path, error);
+        let mut lines = Forward::new(file.clone(), 0, end);
+        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0 };
+        let mut parts = Vec::new();
+        while let Some(raw) = lines.next().map_err(failed)? {
+            if let Raw::Line { offset, bytes } = raw {
+                judge::judge(bytes, &mut parts);
+                if let Some(part) = parts.iter().find(|part| !matches!(part.is, Is::Open | Is::Junk)) {
+                    layout.sealed_from = offset + part.range.start as u64;
+                    match &part.is {
+                        Is::Header(HeaderLine::Header(header)) => layout.header = Some(header.clone()),
+                        Is::Header(HeaderLine::Newer(format)) => return Err(newer(path, *format)),
+                        _ => {}
+                    }
+                    return Ok(layout);
+                }
+            }
+            layout.legacy_lines += 1;
+        }
+        Ok(layout)
+    }
+
+    /// Whether any line is sealed.
+    pub(super) fn is_sealed(&self, end: u64) -> bool {
+        self.sealed_from < end
+    }
+}
+
+/// A log of a format that we do not know: it is left alone.
+pub(super) fn newer(path: &Path, format: u64) -> Error {
+    let ours = codec::FORMAT;
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("`{}` has format {format}, written by a newer Papyra; this one knows format {ours}", path.display()),
+    )
+    .with_cure("use a version of Papyra that knows this format; nothing was changed")
+}
+
+/// The end of a file: all that a writer must know to go on. It is found by reading backward, whatever the file's size.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct End {
+    /// Behind the last newline.
+    pub(super) offset: u64,
+    /// The number of the next fact.
+    pub(super) next_seq: u64,
+    /// Seconds by which facts came late so far.
+    pub(super) skew: f64,
+    /// No fact of the sealed part is newer than this.
+    pub(super) newest: Option<f64>,
+}
+
+impl End {
+    /// Looks at a file that is `size` long.
+    pub(super) fn of(file: &Arc<File>, size: u64, path: &Path) -> Result<(End, Layout)> {
+        let offset = lines::behind_last_newline(file, size).map_err(|error| Error::io("read", path, error))?;
+        let layout = Layout::of(file, offset, path)?;
+        let end = End::behind(file, offset, &layout).map_err(|error| Error::io("read", path, error))?;
+        Ok((end, layout))
+    }
+
+    fn behind(file: &Arc<File>, offset: u64, layout: &Layout) -> io::Result<End> {
+        let mut end = End { offset, next_seq: layout.legacy_lines + 1, skew: LEAST_SKEW, newest: None };
+        if !layout.is_sealed(offset) {
+            return Ok(end);
+        }
+        let mut highest = 0;
+        if let Some(header) = &layout.header {
+            highest = (header.first_seq - 1).max(header.gaps_through).max(header.dropped_through);
+        }
+        let mut damaged = 0;
+        let mut found = false;
+        let mut lines = Backward::new(file.clone(), layout.sealed_from, offset);
+        let mut parts = Vec::new();
+        while let Some(raw) = lines.next()? {
+            if found && raw.offset() + WINDOW < offset {
+                break;
+            }
+            let Raw::Line { bytes, .. } = raw else {
+                damaged += u64::from(!found);
+                continue;
+            };
+            judge::judge(bytes, &mut parts);
+            for part in parts.iter().rev() {
+                match &part.is {
+                    Is::Fact { tail, .. } => {
+                        // Beyond the last sound line only lines that are out of place can be higher.
+                        highest = highest.max(tail.seq);
+                        if !found {
+                            end.observe(&bytes[part.range.clone()], tail);
+                        }
+                        found = true;
+                    }
+                    Is::Header(HeaderLine::Header(header)) => {
+                        highest = highest.max(header.first_seq - 1).max(header.gaps_through);
+                        found = true;
+                    }
+                    Is::Open if matches!(judge::judge_unsealed(bytes), Open::Fact(_)) => {}
+                    Is::Open | Is::Odd | Is::Header(_) => damaged += u64::from(!found),
+                    Is::Junk => {}
+                }
+            }
+        }
+        end.next_seq = highest.max(highest_elsewhere(file, layout.sealed_from, offset)?) + 1 + damaged;
+        Ok(end)
+    }
+
+    fn observe(&mut self, line: &[u8], tail: &Tail) {
+        self.skew = tail.skew.unwrap_or(LEAST_SKEW).max(LEAST_SKEW);
+        self.newest = codec::head(line, tail).map(|head| head.timestamp + self.skew);
+    }
+}
+
+/// Numbers rise in a sound file. A few probes toward its end show whether something was appended that does not belong there
+/// (another log, an old copy); only then the whole file is read for its highest number, so that none is given twice.
+fn highest_elsewhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
+    let mut highest = 0;
+    let mut left = end - start;
+    while left > WINDOW {
+        left /= 2;
+        if let Some(found) = first_fact(file, end - left, end)? {
+            if found.tail.seq < highest {
+                return highest_anywhere(file, start, end);
+            }
+            highest = found.tail.seq;
+        }
+    }
+    Ok(highest)
+}
+
+fn highest_anywhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
+    let mut highest = 0;
+    let mut lines = Forward::new(file.clone(), start, end);
+    let mut parts = Vec::new();
+    while let Some(raw) = lines.next()? {
+        if let Raw::Line { bytes, .. } = raw {
+            judge::judge(bytes, &mut parts);
+            highest = parts.iter().filter_map(seq_of).fold(highest, u64::max);
+        }
+    }
+    Ok(highest)
+}
+
+fn seq_of(part: &Part) -> Option<u64> {
+    match &part.is {
+        Is::Fact { tail, .. } => Some(tail.seq),
+        _ => None,
+    }
+}
+
+/// A sealed fact that was found by its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) tail: Tail,
+    pub(super) timestamp: f64,
+    /// Where its line ends, behind the newline.
+    pub(super) end: u64,
+}
+
+/// The first sealed fact whose line begins at `from` or behind it, and before `end`.
+pub(super) fn first_fact(file: &Arc<File>, from: u64, end: u64) -> io::Result<Option<Found>> {
+    let mut lines = Forward::new(file.clone(), from.saturating_sub(1), end);
+    if from > 0 {
+        // From the byte before on, the first line is the rest of one that began earlier, if only its newline.
+        lines.next()?;
+    }
+    let mut parts = Vec::new();
+    while let Some(raw) = lines.next()? {
+        let line_end = raw.offset() + raw.len();
+        let Raw::Line { bytes, .. } = raw else { continue };
+        judge::judge(bytes, &mut parts);
+        for part in &parts {
+            if let Is::Fact { tail, .. } = part.is
+                && let Some(head) = codec::head(&bytes[part.range.clone()], &tail)
+            {
+                return Ok(Some(Found { tail, timestamp: head.timestamp, end: line_end }));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,80 @@
+//! Blocking work on threads of its own, for callers on any runtime.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Entry, Error, ErrorKind, Result};
+
+/// How many entries are handed over at once, at first and at most: the first ones come soon, the many come cheap.
+const FIRST_CHUNK: usize = 16;
+const MAX_CHUNK: usize = 512;
+/// How many chunks wait for a slow reader.
+const CHUNKS: usize = 2;
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map(drop).map_err(|error| Error::new(ErrorKind::Io, "cannot start a thread").with_source(error))
+}
+
+fn died() -> Error {
+    Error::new(ErrorKind::Internal, "the thread of this operation ended early")
+}
+
+/// Runs blocking work and waits for it.
+pub(super) async fn run<T: Send + 'static>(name: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let (reply, answer) = oneshot::channel();
+    spawn(name, move || drop(reply.send(work())))?;
+    answer.await.unwrap_or_else(|_| Err(died()))
+}
+
+/// Streams what blocking work produces. The work ends early when the stream is dropped: its sink then says so.
+pub(super) fn stream(
+    name: &str,
+    work: impl FnOnce(&mut dyn FnMut(Result<Entry>) -> bool) + Send + 'static,
+) -> impl Stream<Item = Result<Entry>> + Send + 'static {
+    let (chunks, receiver) = mpsc::channel(CHUNKS);
+    let spawned = spawn(name, move || {
+        let mut chunk = Vec::with_capacity(FIRST_CHUNK);
+        let mut size = FIRST_CHUNK;
+        work(&mut |entry| {
+            chunk.push(entry);
+            if chunk.len() < size {
+                return !chunks.is_closed();
+            }
+            size = (size * 2).min(MAX_CHUNK);
+            chunks.blocking_send(std::mem::replace(&mut chunk, Vec::with_capacity(size))).is_ok()
+        });
+        let _ = chunks.blocking_send(chunk);
+    });
+    let ready = match spawned {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![Err(error)],
+    };
+    Chunks { ready: ready.into_iter(), receiver }
+}
+
+struct Chunks {
+    ready: std::vec::IntoIter<Result<Entry>>,
+    receiver: mpsc::Receiver<Vec<Result<Entry>>>,
+}
+
+impl Stream for Chunks {
+    type Item = Result<Entry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(entry) = self.ready.next() {
+                return Poll::Ready(Some(entry));
+            }
+            match std::task::ready!(self.receiver.poll_recv(cx)) {
+                Some(chunk) => self.ready = chunk.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
