@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{failure::Failure, safe};
+use crate::{exit::ExitCode, failure::Failure, safe};
 
 /// The three streams of a process, or what a test puts in their place.
 pub struct Console {
@@ -50,11 +50,8 @@ impl Console {
             is_terminal: self.stdout_is_terminal,
             stream: BufWriter::with_capacity(64 << 10, self.stdout),
         };
-        let notes = Notes {
-            colored: color.applies(self.stderr_is_terminal),
-            talk,
-            stream: Arc::new(Mutex::new(self.stderr)),
-        };
+        let notes =
+            Notes { colored: color.applies(self.stderr_is_terminal), talk, stream: Arc::new(Mutex::new(self.stderr)) };
         (self.stdin, out, notes)
     }
 }
@@ -167,7 +164,9 @@ impl Notes {
     /// A failure: what, why, and the cure.
     pub(crate) fn failure(&self, failure: &Failure) {
         let Some(told) = failure.told() else { return };
-        let mark = if self.colored { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+        // What a backend cannot do is no error of this run.
+        let word = if failure.exit_code() == ExitCode::Done { "note" } else { "error" };
+        let mark = if self.colored { format!("\x1b[1;31m{word}:\x1b[0m") } else { format!("{word}:") };
         self.put(&format!("{mark} {}\n", safe::text(&told.message)));
         for cause in &told.causes {
             self.write(&format!("  caused by: {cause}"));

@@ -77,8 +77,15 @@ impl From<Error> for Failure {
 }
 
 fn causes(error: &Error) -> Vec<String> {
-    let first = error.source();
-    std::iter::successors(first, |cause| cause.source()).take(MAX_CAUSES).map(ToString::to_string).collect()
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next
+        && causes.len() < MAX_CAUSES
+    {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
 }
 
 /// What helps against most errors of a kind, where the error itself knows nothing better.

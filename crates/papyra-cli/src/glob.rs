@@ -50,7 +50,8 @@ pub(crate) struct ActorGlob {
 impl ActorGlob {
     pub(crate) fn new(pattern: &str) -> Self {
         let long = pattern.split_once(':').and_then(|(system, id)| {
-            let short = !system.is_empty() && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit() || "*?".contains(c));
+            let short =
+                !system.is_empty() && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit() || "*?".contains(c));
             short.then(|| Glob::new(&format!("{system}://{id}")))
         });
         ActorGlob { given: Glob::new(pattern), long }

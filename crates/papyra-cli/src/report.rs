@@ -51,7 +51,8 @@ fn replace(path: &Path, json: &str) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|file| fill(file, json)).and_then(|()| fs::rename(&temporary, path));
+    let written =
+        options.open(&temporary).and_then(|file| fill(file, json)).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // It may not even exist; the first error is the one that counts.
         let _ = fs::remove_file(&temporary);

@@ -1,8 +1,9 @@
 //! What a command works with: the log that was asked for, and the streams to write to.
 
-use std::time::Duration;
-
-use papyra::{Dsn, Log, Schemes};
+use papyra::{
+    Log, Schemes,
+    config::{Config, Sources},
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -24,6 +25,48 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(global: Global, schemes: Schemes, out: Out, notes: Notes, stop: Stop) -> Self {
         Session { out, notes, stop, global, schemes }
+    }
+
+    /// What flags, environment and files say together.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let global = &self.global;
+        // A person at a terminal wants to be told at once who holds the log, not to wait.
+        let mut sources = Sources::new().env(std::env::vars_os()).default_value("lock_timeout", "0s");
+        if let Some(path) = &global.path {
+            sources = sources.path(path);
+        }
+        if let Some(url) = &global.url {
+            sources = sources.flag("url", url);
+        }
+        if let Some(file) = &global.config {
+            sources = sources.file(file);
+        }
+        let config = Config::load(sources)?;
+        for warning in config.warnings() {
+            self.notes.note(&format!("warning: {warning}"));
+        }
+        Ok(config)
+    }
+
+    /// The log that was asked for.
+    pub(crate) async fn open(&self) -> Result<Log, Failure> {
+        self.open_configured(&self.config()?).await
+    }
+
+    /// The log of a configuration.
+    pub(crate) async fn open_configured(&self, config: &Config) -> Result<Log, Failure> {
+        let Some(url) = config.url() else {
+            return Err(Failure::Usage {
+                message: "no log is named".to_owned(),
+                cure: Some(
+                    "give --path FILE or --url ADDRESS, set PAPYRA_URL, or write `url` into papyra.toml (--config FILE)"
+                        .to_owned(),
+                ),
+            });
+        };
+        let log = config.open(&self.schemes).await?;
+        self.notes.detail(&format!("the log is {} ({})", url.value, url.origin));
+        Ok(log)
     }
 
     /// The form of output that was asked for.

@@ -15,7 +15,9 @@ pub(crate) struct When {
 impl When {
     /// Now, in this time zone (`UTC`, `local`, or a name such as `Europe/Berlin`).
     pub(crate) fn in_zone(name: &str) -> Result<When, String> {
-        Ok(When { now: timestamp(papyra::Timestamp::now().seconds()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone(name)?) })
+        Ok(When {
+            now: timestamp(papyra::Timestamp::now().seconds()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone(name)?),
+        })
     }
 
     /// Seconds since 1970 of a time such as `2h`, `15 minutes ago`, `yesterday`, `2026-11-20T09:00:00Z` or `1763620000.5`.

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use papyra::{Dsn, Error, ErrorKind, Fact, units::parse_size};
+use papyra::{Error, ErrorKind, Fact, config::Config, units::parse_size};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
@@ -26,6 +26,7 @@ pub(super) struct Line {
 }
 
 /// What a line says.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are facts: a box would cost each an allocation")]
 #[derive(Debug)]
 pub(super) enum Content {
     /// A fact, and how many bytes the line had.
@@ -37,9 +38,9 @@ pub(super) enum Content {
 }
 
 /// How long a line of the input may be: twice what the log takes, since spaces and escapes are not written.
-pub(super) fn line_limit(dsn: &Dsn) -> usize {
-    // A value that makes no sense was refused when the log was opened.
-    let configured = dsn.option("max_line").and_then(|value| parse_size(value).ok());
+pub(super) fn line_limit(config: &Config) -> usize {
+    // A value that makes no sense is refused when the log is opened.
+    let configured = config.url().and_then(|url| parse_size(url.value.option("max_line")?).ok());
     usize::try_from(configured.unwrap_or(USUAL_LINE).saturating_mul(2)).unwrap_or(usize::MAX)
 }
 

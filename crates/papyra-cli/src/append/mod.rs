@@ -38,9 +38,9 @@ pub(crate) struct AppendArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: AppendArgs, session: Session, stdin: Box<dyn Read + Send>) -> Result<ExitCode, Failure> {
-    let dsn = session.dsn()?;
-    let limit = input::line_limit(&dsn);
-    let log = session.open_dsn(&dsn).await?;
+    let config = session.config()?;
+    let limit = input::line_limit(&config);
+    let log = session.open_configured(&config).await?;
     let mut stop = session.stop.clone();
     let mut writer = Writer::new(log, session, &args);
     // Opening settles the tail and takes the lock: somebody who may not write learns it before the first fact is there.

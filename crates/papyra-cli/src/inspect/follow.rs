@@ -1,6 +1,6 @@
 //! `--follow`: first what is there, then each entry as it is appended.
 
-use papyra::{Entry, Log, Order, Position, ReadOptions};
+use papyra::{Entry, Log, Order, Position};
 
 use super::{
     form::Form,
@@ -21,7 +21,9 @@ pub(super) async fn run(log: &Log, wanted: Wanted, mut form: Form, session: &mut
         }
         session.out.flush()?;
     }
-    let mut entries = log.follow(ReadOptions { after: here.max(wanted.options.after), ..wanted.options.clone() });
+    let mut options = wanted.options.clone();
+    options.after = here.max(options.after);
+    let mut entries = log.follow(options);
     while let Some(entry) = entries.next().await {
         let entry = entry?;
         if wanted.filter.accepts(&entry.fact) {

@@ -3,12 +3,7 @@
 use papyra::{Entry, Kind};
 
 use super::{document, table, text};
-use crate::{
-    args::Output,
-    console::Out,
-    failure::Failure,
-    when::When,
-};
+use crate::{args::Output, console::Out, failure::Failure, when::When};
 
 /// The printer of one listing.
 pub(crate) struct Form {

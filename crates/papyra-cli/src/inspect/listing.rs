@@ -72,7 +72,9 @@ pub(crate) async fn run(what: What, mut session: Session) -> Result<ExitCode, Fa
 }
 
 pub(super) fn read(log: &Log, wanted: &Wanted, order: Order) -> EntryStream {
-    log.read(ReadOptions { order, ..wanted.options.clone() })
+    let mut options = wanted.options.clone();
+    options.order = order;
+    log.read(options)
 }
 
 /// The newest entries that are accepted, newest first, of a stream that begins with the newest.

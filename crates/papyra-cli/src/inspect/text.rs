@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn at() -> Timestamp {
-        Timestamp::from_seconds(1_700_000_000.1234).unwrap()
+        Timestamp::from_seconds(1_700_000_000.123_4).unwrap()
     }
 
     #[test]
@@ -72,7 +72,8 @@ mod tests {
         let mut audit = Audit::new("local").at(at());
         (audit.total_actors, audit.dead_letters_count) = (Some(3), Some(0));
         assert_eq!(line(&audit.into()), "[1700000000.123] total=3 alive=? stopping=? restarting=? dead_letters=0");
-        let letter = DeadLetter::new("local:2", "dict").with_payload(Payload::from_json(r#"{"x": 1}"#).unwrap()).at(at());
+        let letter =
+            DeadLetter::new("local:2", "dict").with_payload(Payload::from_json(r#"{"x": 1}"#).unwrap()).at(at());
         assert_eq!(line(&letter.clone().into()), r#"[1700000000.123] target=local://2 type=dict payload={"x":1}"#);
         let letter = letter.with_why(Why::Stopped).with_count(4);
         assert!(line(&letter.into()).ends_with(r#"payload={"x":1} why=stopped count=4"#));

@@ -74,8 +74,7 @@ fn print(found: &ScanReport, out: &mut Out) -> Result<(), Failure> {
 /// `- TYPE: path (line 3, byte 512: what is wrong)`.
 fn line(anomaly: &Anomaly) -> String {
     let place = [("line", anomaly.line), ("byte", anomaly.offset)];
-    let place: Vec<String> =
-        place.iter().filter_map(|(name, number)| Some(format!("{name} {}", (*number)?))).collect();
+    let place: Vec<String> = place.iter().filter_map(|(name, number)| Some(format!("{name} {}", (*number)?))).collect();
     let place = if place.is_empty() { String::new() } else { format!("{}: ", place.join(", ")) };
     let path = anomaly.path.display().to_string();
     format!("- {}: {} ({place}{})", anomaly.kind, safe::text(&path), safe::text(&anomaly.detail))
