@@ -85,16 +85,12 @@ pub(crate) enum Output {
     Ndjson,
 }
 
-/// The commands.
+/// The commands. What a command is about stands with its own arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Append facts that come as NDJSON on stdin
     Append(AppendArgs),
-    /// Read what the log holds
     Inspect(InspectArgs),
-    /// Look after the storage: is it sound, what is in it
     Persistence(PersistenceArgs),
-    /// The configuration in force
     Config(ConfigArgs),
     /// Help about a command, or about `exit-codes`
     #[command(after_help = help::after(&["papyra help exit-codes", "papyra help inspect events"], &[]))]

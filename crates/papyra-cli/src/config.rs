@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{args::Output, exit::ExitCode, failure::Failure, help, report, safe, session::Session};
 
-/// The configuration in force.
+/// Show the configuration in force
 #[derive(Debug, Args)]
 #[command(after_help = help::after(&["papyra config show"], &[]))]
 pub(crate) struct ConfigArgs {

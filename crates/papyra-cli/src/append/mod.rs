@@ -13,7 +13,7 @@ use crate::{exit::ExitCode, failure::Failure, help, session::Session};
 use input::{Content, Line};
 use writer::{Batch, Writer};
 
-/// Append facts.
+/// Append facts that come as NDJSON on stdin
 #[derive(Debug, Args)]
 #[command(
     long_about = "Append facts that come as NDJSON on stdin.\n\n\

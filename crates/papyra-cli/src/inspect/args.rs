@@ -11,7 +11,7 @@ use crate::{
     when::When,
 };
 
-/// Read what the log holds.
+/// Read what the log holds: events, audits, dead letters
 #[derive(Debug, Args)]
 #[command(after_help = help::after(&["papyra inspect events --path facts.ndjson --limit 10"], &[help::OF_A_LOG]))]
 pub(crate) struct InspectArgs {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use papyra::{Audit, Fact, Kind, Log, ReadOptions};
 use serde::Serialize;
 
-use super::{args::SummaryArgs, filter::Filter, listing::tell_skipped, text::count};
-use crate::{args::Output, exit::ExitCode, failure::Failure, report, safe, session::Session, when::When};
+use super::{args::SummaryArgs, filter::Filter, listing::tell_skipped, text::{self, count}};
+use crate::{args::Output, exit::ExitCode, failure::Failure, report, session::Session, when::When};
 
 /// How many event types are counted each for itself: their names come from the log, and a log may hold any number.
 const MAX_TYPES: usize = 1_000;
@@ -128,7 +128,7 @@ fn lines(summary: &Summary, when: &When) -> Vec<String> {
         lines.push(format!("Time: {} to {}", when.rfc3339(oldest), when.rfc3339(newest)));
     }
     for (name, count) in &summary.event_types {
-        lines.push(format!("  {}: {count}", safe::text(name)));
+        lines.push(format!("  {}: {count}", text::name(name)));
     }
     lines
 }

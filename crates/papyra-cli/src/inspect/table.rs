@@ -2,7 +2,7 @@
 
 use papyra::{Entry, Fact, Kind};
 
-use super::text::count;
+use super::text::{count, name};
 use crate::{safe, when::When};
 
 /// Titles and widths; the last column is as wide as it is.
@@ -40,7 +40,7 @@ pub(crate) fn header(kind: Kind) -> String {
 /// The row of an entry.
 pub(crate) fn row(entry: &Entry, when: &When) -> String {
     let head = [when.rfc3339(entry.fact.timestamp().seconds()), entry.position.to_string()];
-    let text = |raw: &str| safe::text(raw).into_owned();
+    let text = |raw: &str| name(raw).into_owned();
     let cells = match &entry.fact {
         Fact::Event(event) => vec![
             text(&event.event_type),

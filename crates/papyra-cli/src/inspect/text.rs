@@ -1,6 +1,6 @@
 //! A fact as a line of plain text, in the form that existing scripts know.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use papyra::{Audit, DeadLetter, Event, Fact};
 
@@ -19,7 +19,7 @@ pub(crate) fn line(fact: &Fact) -> String {
 }
 
 fn event(event: &Event, line: &mut String) {
-    let _ = write!(line, "{} {}", safe::text(&event.event_type), safe::text(&event.actor_address.to_string()));
+    let _ = write!(line, "{} {}", name(&event.event_type), safe::text(&event.actor_address.to_string()));
 }
 
 fn audit(audit: &Audit, line: &mut String) {
@@ -39,7 +39,7 @@ fn dead_letter(letter: &DeadLetter, line: &mut String) {
         line,
         "target={} type={} payload={}",
         safe::text(&letter.target.to_string()),
-        safe::text(&letter.message_type),
+        name(&letter.message_type),
         safe::json(letter.payload.as_json()),
     );
     if let Some(why) = &letter.why {
@@ -48,6 +48,11 @@ fn dead_letter(letter: &DeadLetter, line: &mut String) {
     if let Some(count) = letter.count {
         let _ = write!(line, " count={count}");
     }
+}
+
+/// A name made safe; an empty one is `-`, so that a line has all its columns.
+pub(crate) fn name(raw: &str) -> Cow<'_, str> {
+    if raw.is_empty() { Cow::Borrowed("-") } else { safe::text(raw) }
 }
 
 /// A counter; what is not known is `?`, never 0.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::{exit::ExitCode, failure::Failure, help, session::Session};
 
-/// Look after the storage.
+/// Look after the storage: is it sound, what is in it
 #[derive(Debug, Args)]
 #[command(
     after_help = help::after(&["papyra persistence scan --path facts.ndjson"], &[help::OF_A_LOG, &[ExitCode::Anomalies]])

@@ -40,12 +40,6 @@ pub(super) async fn run(args: ScanArgs, mut session: Session) -> Result<ExitCode
     for note in &found.notes {
         session.notes.note(&format!("note: {note}"));
     }
-    if found.legacy_lines > 0 {
-        session.notes.note(&format!(
-            "note: {} lines are from before checksums (legacy): changes in them cannot be found",
-            found.legacy_lines
-        ));
-    }
     // A gate must not open because the findings could not be printed, or nobody read them.
     for failure in [reported, printed].into_iter().filter_map(Result::err) {
         if verdict == ExitCode::Done {
@@ -75,7 +69,10 @@ fn print(found: &ScanReport, out: &mut Out) -> Result<(), Failure> {
 fn line(anomaly: &Anomaly) -> String {
     let place = [("line", anomaly.line), ("byte", anomaly.offset)];
     let place: Vec<String> = place.iter().filter_map(|(name, number)| Some(format!("{name} {}", (*number)?))).collect();
-    let place = if place.is_empty() { String::new() } else { format!("{}: ", place.join(", ")) };
+    let place = place.join(", ");
+    // The file engine's own sentence begins with the place.
+    let place =
+        if place.is_empty() || anomaly.detail.starts_with(&place) { String::new() } else { format!("{place}: ") };
     let path = anomaly.path.display().to_string();
     format!("- {}: {} ({place}{})", anomaly.kind, safe::text(&path), safe::text(&anomaly.detail))
 }
@@ -90,8 +87,11 @@ mod tests {
     fn a_finding_names_its_place() {
         let anomaly = Anomaly::new(AnomalyKind::CorruptedLine, "logs/a\nb", "the checksum is wrong");
         assert_eq!(line(&anomaly), "- CORRUPTED_LINE: logs/a\\u{a}b (the checksum is wrong)");
-        let anomaly = anomaly.at(512, 80).on_line(3);
-        assert_eq!(line(&anomaly), "- CORRUPTED_LINE: logs/a\\u{a}b (line 3, byte 512: the checksum is wrong)");
+        let expected = "- CORRUPTED_LINE: logs/a\\u{a}b (line 3, byte 512: the checksum is wrong)";
+        let mut anomaly = anomaly.at(512, 80).on_line(3);
+        assert_eq!(line(&anomaly), expected);
+        anomaly.detail = format!("line 3, byte 512: {}", anomaly.detail);
+        assert_eq!(line(&anomaly), expected);
     }
 
     #[test]
