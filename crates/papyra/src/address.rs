@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The actor system of a fact that does not name one.
+pub(crate) const DEFAULT_SYSTEM: &str = "local";
+
 /// The address of an actor, such as `orders://worker/3`, or unknown.
 ///
 /// The Python Papyra wrote addresses in several forms (`local:1`, `local://1`, an object); all of them read as

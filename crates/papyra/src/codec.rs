@@ -2,30 +2,20 @@
 
 mod decode;
 mod encode;
-mod finite;
 mod header;
-mod json;
 mod seal;
 
 pub(crate) use decode::{Form, decode};
 pub(crate) use encode::{Stamp, encode_body, stamp};
-pub(crate) use finite::refuse_non_finite;
 pub(crate) use header::{FORMAT, Header, HeaderLine};
-pub(crate) use json::compact;
 pub(crate) use seal::{Tail, head, is_sealed, looks_sealed, sealed_prefix, tail};
 
 use crate::{Error, ErrorKind, Fact, Result};
 
-/// How deeply a line may nest when it is written.
-pub(crate) const MAX_WRITE_DEPTH: usize = 64;
-/// How deeply a line may nest when it is read.
-pub(crate) const MAX_READ_DEPTH: usize = 128;
 /// How long a line may be when it is read, and the most that can be configured for writing.
 pub(crate) const MAX_READ_LINE: usize = 64 << 20;
 /// How long a line may be when it is written, unless configured otherwise.
 pub(crate) const MAX_WRITE_LINE: usize = 1 << 20;
-/// The actor system of a fact that does not name one.
-pub(crate) const DEFAULT_SYSTEM: &str = "local";
 
 impl Fact {
     /// The fact as one JSON object, as it stands in a log but without position and checksum.

@@ -19,10 +19,10 @@
 //! max_bytes = "1GiB"
 //! ```
 //!
-//! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the first
-//! that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
-//! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count as
-//! written where the address stands, and win there over a setting of their own. Relative paths are relative to the
+//! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the
+//! first that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
+//! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count
+//! as written where the address stands, and win there over a setting of their own. Relative paths are relative to the
 //! working directory.
 //!
 //! ```
@@ -76,8 +76,8 @@ impl Config {
     /// Asks all sources.
     ///
     /// # Errors
-    /// `Config` for an unknown key, a value that its key cannot take, or a named file that does not exist; `Permission` and `Io`
-    /// for a file that cannot be read.
+    /// `Config` for an unknown key, a value that its key cannot take, or a named file that does not exist; `Permission`
+    /// and `Io` for a file that cannot be read.
     pub fn load(sources: Sources) -> Result<Self> {
         load::load(sources)
     }
@@ -137,8 +137,8 @@ impl Config {
     /// Opens the log under everything that was configured.
     ///
     /// # Errors
-    /// `Config` if no address is configured or it is wrong, and for `[kind.…]` and `[spool]`, which this version cannot open yet;
-    /// and whatever the backend answers.
+    /// `Config` if no address is configured or it is wrong, and for `[kind.…]` and `[spool]`, which this version cannot
+    /// open yet; and whatever the backend answers.
     pub async fn open(&self, schemes: &Schemes) -> Result<Log> {
         let url = self.url().ok_or_else(|| {
             Error::new(ErrorKind::Config, "no log is named")
@@ -158,7 +158,8 @@ impl Config {
         })
     }
 
-    /// A setting that this version understands and cannot fulfil: ignoring it would put facts where nobody looks for them.
+    /// A setting that this version understands and cannot fulfil: ignoring it would put facts where nobody looks for
+    /// them.
     fn not_yet(&self) -> Option<&'static str> {
         let spool = self.spool_path.as_ref().map(|_| "spool.path");
         self.kinds.keys().next().copied().or(spool)

@@ -20,15 +20,15 @@ use crate::{Error, ErrorKind, LogOptions, Result, nearest::nearest};
 /// ./facts.ndjson                             a bare path is `json:`, an existing directory `rotating:`
 /// ```
 ///
-/// - In a path after a scheme `%` begins an escape (`%20` a space, `%23` a `#`, `%3F` a `?`, `%25` a `%`). A bare path is
-///   taken as it is.
+/// - In a path after a scheme `%` begins an escape (`%20` a space, `%23` a `#`, `%3F` a `?`, `%25` a `%`). A bare path
+///   is taken as it is.
 /// - A text is a bare path if it begins with `.` or `/`, or holds neither `:` nor `@`. Other names need `./` in front
 ///   (`./12:30.ndjson`), or [`Dsn::for_path`], which takes any path.
 /// - A bare path with `?` or `#` is refused here, since it may be meant as options: [`Dsn::for_path`] takes it.
 ///
-/// [`Display`](std::fmt::Display) and [`Debug`] show no password: of schemes that Papyra knows they hide everything before the `@`
-/// and the values of options that it does not know; of other schemes they show the name alone. No error about an address
-/// shows more.
+/// [`Display`](std::fmt::Display) and [`Debug`] show no password: of schemes that Papyra knows they hide everything
+/// before the `@` and the values of options that it does not know; of other schemes they show the name alone. No error
+/// about an address shows more.
 ///
 /// ```
 /// use papyra::Dsn;
@@ -85,8 +85,8 @@ impl Dsn {
         }
     }
 
-    /// What stands between `//` and the next `/`: user, **password**, host and port, as they were written. `None` without
-    /// a `//`.
+    /// What stands between `//` and the next `/`: user, **password**, host and port, as they were written. `None`
+    /// without a `//`.
     pub fn authority(&self) -> Option<&str> {
         match &self.body {
             Body::Path(_) => None,
@@ -94,8 +94,8 @@ impl Dsn {
         }
     }
 
-    /// All that stands between the scheme's colon and the options, **with its password**, as it was written: for a backend
-    /// whose client wants the whole address.
+    /// All that stands between the scheme's colon and the options, **with its password**, as it was written: for a
+    /// backend whose client wants the whole address.
     pub fn expose_body(&self) -> OsString {
         match &self.body {
             Body::Path(path) => path.clone().into_os_string(),

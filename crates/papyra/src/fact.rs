@@ -1,8 +1,8 @@
-//! The one noun: a fact, and a fact that has a position in a log.
+//! The one noun: a fact.
 
 use std::fmt;
 
-use crate::{ActorAddress, Payload, Timestamp};
+use crate::{ActorAddress, Payload, Timestamp, address::DEFAULT_SYSTEM};
 
 /// The kinds of facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -379,7 +379,7 @@ impl Unknown {
 pub type Members = Vec<(String, Payload)>;
 
 fn system_of(address: &ActorAddress) -> String {
-    address.system().unwrap_or(crate::codec::DEFAULT_SYSTEM).to_owned()
+    address.system().unwrap_or(DEFAULT_SYSTEM).to_owned()
 }
 
 impl From<Event> for Fact {
@@ -397,88 +397,5 @@ impl From<Audit> for Fact {
 impl From<DeadLetter> for Fact {
     fn from(letter: DeadLetter) -> Self {
         Fact::DeadLetter(letter)
-    }
-}
-
-/// Where an entry is in its log: ordered, and opaque to users, who only hand it back.
-///
-/// A file log counts its facts from 1; a Redis log uses the stream's own ids, `milliseconds-number`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Position(Place);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Place {
-    Seq(u64),
-    Pair(u64, u64),
-}
-
-impl Position {
-    /// The position with this number, for a backend that counts its facts.
-    pub fn from_seq(seq: u64) -> Self {
-        Position(Place::Seq(seq))
-    }
-
-    /// The position `major-minor`, for a backend whose positions have two parts.
-    pub fn from_pair(major: u64, minor: u64) -> Self {
-        Position(Place::Pair(major, minor))
-    }
-
-    /// The number, where the backend counts its facts.
-    pub fn seq(self) -> Option<u64> {
-        match self.0 {
-            Place::Seq(seq) => Some(seq),
-            Place::Pair(..) => None,
-        }
-    }
-
-    /// Both parts, where positions have two.
-    pub fn pair(self) -> Option<(u64, u64)> {
-        match self.0 {
-            Place::Seq(_) => None,
-            Place::Pair(major, minor) => Some((major, minor)),
-        }
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Place::Seq(seq) => write!(f, "{seq}"),
-            Place::Pair(major, minor) => write!(f, "{major}-{minor}"),
-        }
-    }
-}
-
-impl std::str::FromStr for Position {
-    type Err = crate::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place = match text.split_once('-') {
-            None => text.parse().ok().map(Place::Seq),
-            Some((major, minor)) => major.parse().ok().zip(minor.parse().ok()).map(|(a, b)| Place::Pair(a, b)),
-        };
-        place.map(Position).ok_or_else(|| {
-            crate::Error::new(crate::ErrorKind::Config, format!("`{text}` is not a position"))
-                .with_cure("take a position from the output of `papyra inspect` or `papyra append --ack`")
-        })
-    }
-}
-
-/// A stored fact with its position.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Entry {
-    /// Where it is in its log.
-    pub position: Position,
-    /// What happened.
-    pub fact: Fact,
-    /// How many bytes it takes in storage, what `max_bytes` of a retention counts.
-    pub bytes: u64,
-}
-
-impl Entry {
-    /// A fact that stands at this position and takes so many bytes.
-    pub fn new(position: Position, fact: Fact, bytes: u64) -> Self {
-        Entry { position, fact, bytes }
     }
 }

@@ -1,24 +1,18 @@
 //! The one handle: a backend with its retention, clock and counters.
 
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+mod follow;
+mod visible;
 
-use futures_core::Stream;
+use std::{sync::Arc, time::Duration};
+
+use self::{follow::Follow, visible::Visible};
 
 use crate::{
-    Appended, Backend, Clock, CompactionReport, Cut, Entry, EntryStream, Error, ErrorKind, Fact, Order, Position,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport, SystemClock,
+    Appended, Backend, Clock, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport, SystemClock,
     backend::memory::Memory,
     metrics::{Metrics, MetricsSnapshot},
 };
-
-/// How often a [`follow`](Log::follow) looks for new entries.
-const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A log: what applications, the command line and the recorder hold. Cheap to clone; all clones are the same log.
 ///
@@ -126,9 +120,7 @@ impl Log {
         if self.retention.is_unlimited() {
             return self.backend.read(options);
         }
-        let entries = Visible::new(self.clone(), options);
-        let skipped = entries.skipped.clone();
-        EntryStream::with_skipped(entries, skipped)
+        Visible::read(self.clone(), options)
     }
 
     /// The entries behind a position (or all, if none is given), and then each new one as it is appended. The
@@ -136,13 +128,7 @@ impl Log {
     ///
     /// Must be polled within a tokio runtime with timers.
     pub fn follow(&self, options: ReadOptions) -> EntryStream {
-        EntryStream::new(Follow {
-            log: self.clone(),
-            options: ReadOptions { order: Order::OldestFirst, ..options },
-            reading: None,
-            pause: None,
-            positioned: false,
-        })
+        EntryStream::new(Follow::new(self.clone(), options))
     }
 
     /// The position of the newest entry; `None` if the log is empty or does not exist yet.
@@ -226,173 +212,5 @@ impl Log {
     /// If what was acknowledged as buffered could not be made durable.
     pub async fn close(&self) -> Result<()> {
         self.backend.close().await
-    }
-}
-
-/// A read under a retention: entries come newest first from the backend, and stay or go.
-struct Visible {
-    log: Log,
-    options: ReadOptions,
-    stage: Stage,
-    skipped: Arc<std::sync::atomic::AtomicU64>,
-}
-
-enum Stage {
-    /// Newest first: what stays is given out at once, or noted down for the second pass.
-    Deciding {
-        entries: EntryStream,
-        cut: Cut,
-        kept: Option<Kept>,
-    },
-    /// Oldest first: what was noted down is given out; what is newer than the first pass stays.
-    Giving {
-        entries: EntryStream,
-        kept: Kept,
-    },
-    Over,
-}
-
-/// The positions that stay: runs of neighbours among all entries that the first pass saw, newest run first.
-#[derive(Default)]
-struct Kept {
-    newest_seen: Option<Position>,
-    runs: VecDeque<(Position, Position)>,
-    /// Whether the entry before was kept, so that the next one joins its run.
-    open: bool,
-}
-
-impl Kept {
-    fn note(&mut self, position: Position, keeps: bool) {
-        self.newest_seen = self.newest_seen.max(Some(position));
-        match self.runs.front_mut() {
-            Some((first, _)) if keeps && self.open => *first = position,
-            _ if keeps => self.runs.push_front((position, position)),
-            _ => {}
-        }
-        self.open = keeps;
-    }
-
-    /// Whether an entry stays; called with rising positions.
-    fn keeps(&mut self, position: Position) -> bool {
-        if self.newest_seen.is_none_or(|newest| position > newest) {
-            return true;
-        }
-        while self.runs.front().is_some_and(|(_, last)| *last < position) {
-            self.runs.pop_front();
-        }
-        self.runs.front().is_some_and(|(first, last)| (*first..=*last).contains(&position))
-    }
-}
-
-impl Visible {
-    fn new(log: Log, options: ReadOptions) -> Self {
-        // What stays depends on every newer entry, whatever was asked for: selection comes after.
-        let entries = log.backend.read(ReadOptions::newest_first());
-        let kept = (options.order == Order::OldestFirst).then(Kept::default);
-        let cut = log.retention.cut(log.clock.now());
-        Visible { log, options, stage: Stage::Deciding { entries, cut, kept }, skipped: Arc::default() }
-    }
-
-    fn selects(&self, entry: &Entry) -> bool {
-        self.options.after.is_none_or(|after| entry.position > after) && self.options.selects(&entry.fact)
-    }
-
-    fn count_skipped(&self, entries: &EntryStream) {
-        self.skipped.store(entries.skipped(), std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-impl Stream for Visible {
-    type Item = Result<Entry>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let this = &mut *self;
-            match std::mem::replace(&mut this.stage, Stage::Over) {
-                Stage::Over => return Poll::Ready(None),
-                Stage::Deciding { mut entries, mut cut, mut kept } => {
-                    let polled = if cut.is_closed() { Poll::Ready(None) } else { Pin::new(&mut entries).poll_next(cx) };
-                    this.count_skipped(&entries);
-                    let entry = match polled {
-                        Poll::Pending => {
-                            this.stage = Stage::Deciding { entries, cut, kept };
-                            return Poll::Pending;
-                        }
-                        Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                        Poll::Ready(Some(Ok(entry))) => entry,
-                        Poll::Ready(None) => {
-                            let Some(kept) = kept else { return Poll::Ready(None) };
-                            let entries = this.log.backend.read(this.options.clone());
-                            this.stage = Stage::Giving { entries, kept };
-                            continue;
-                        }
-                    };
-                    let keeps = cut.keeps(&entry);
-                    if let Some(kept) = &mut kept {
-                        kept.note(entry.position, keeps);
-                    }
-                    let gives = kept.is_none() && keeps && this.selects(&entry);
-                    this.stage = Stage::Deciding { entries, cut, kept };
-                    if gives {
-                        return Poll::Ready(Some(Ok(entry)));
-                    }
-                }
-                Stage::Giving { mut entries, mut kept } => {
-                    let polled = Pin::new(&mut entries).poll_next(cx);
-                    this.count_skipped(&entries);
-                    let keeps = match &polled {
-                        Poll::Ready(Some(Ok(entry))) => kept.keeps(entry.position),
-                        _ => true,
-                    };
-                    if !matches!(polled, Poll::Ready(None)) {
-                        this.stage = Stage::Giving { entries, kept };
-                    }
-                    if keeps {
-                        return polled;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An endless read: read to the end, wait a little, read on behind the last entry.
-struct Follow {
-    log: Log,
-    options: ReadOptions,
-    reading: Option<EntryStream>,
-    pause: Option<Pin<Box<tokio::time::Sleep>>>,
-    positioned: bool,
-}
-
-impl Stream for Follow {
-    type Item = Result<Entry>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        loop {
-            if let Some(pause) = &mut this.pause {
-                std::task::ready!(pause.as_mut().poll(cx));
-                this.pause = None;
-            }
-            let reading = this.reading.get_or_insert_with(|| this.log.backend.read(this.options.clone()));
-            match std::task::ready!(Pin::new(reading).poll_next(cx)) {
-                Some(Ok(entry)) => {
-                    this.options.after = Some(entry.position);
-                    this.positioned = true;
-                    return Poll::Ready(Some(Ok(entry)));
-                }
-                // A log that does not exist yet may be created while we wait; a wrong position never becomes right.
-                Some(Err(error))
-                    if error.kind() != ErrorKind::NotFound || (this.options.after.is_some() && !this.positioned) =>
-                {
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Some(Err(_)) | None => {
-                    this.reading = None;
-                    this.pause = Some(Box::pin(tokio::time::sleep(FOLLOW_INTERVAL)));
-                }
-            }
-        }
     }
 }

@@ -51,11 +51,14 @@ counters! {
     compactions,
     /// Compactions that failed.
     compaction_errors,
-    /// Facts that the recorder accepted.
+    /// Facts handed to the recorder. Each of them is acknowledged, dropped, rejected or still queued.
     recorded,
+    /// Facts of the recorder that the log acknowledged; what the recorder itself had to say is not among them.
+    acknowledged,
     /// Facts that the recorder dropped because its queue was full or its log was gone.
     dropped,
-    /// Facts that the recorder refused because no log may hold them (too large, say).
+    /// Facts that the recorder gave up because no log may hold them (too large, say), or because `record_durable` told its
+    /// caller of an error.
     rejected,
 }
 

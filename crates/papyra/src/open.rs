@@ -65,12 +65,12 @@ impl Schemes {
         Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json)
     }
 
-    /// Registers a scheme that has no options but those that every log has ([`LogOptions`](crate::LogOptions)). It replaces a scheme of the
-    /// same name.
+    /// Registers a scheme that has no options but those that every log has ([`LogOptions`](crate::LogOptions)). It
+    /// replaces a scheme of the same name.
     ///
-    /// The name may hold letters, digits, `+`, `-`, `.` and `_`, and begins with a letter. Retention is applied for the opener;
-    /// durability and lock timeout are its own business: if it cannot give the durability that was asked for, it answers
-    /// with an error of kind `Config`.
+    /// The name may hold letters, digits, `+`, `-`, `.` and `_`, and begins with a letter. Retention is applied for the
+    /// opener; durability and lock timeout are its own business: if it cannot give the durability that was asked for,
+    /// it answers with an error of kind `Config`.
     #[must_use]
     pub fn with<F, Fut, B>(self, scheme: &str, open: F) -> Self
     where

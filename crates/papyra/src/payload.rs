@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, ErrorKind, Result, codec};
+use crate::{Error, ErrorKind, Result, json};
 
 /// Raw JSON, compact, on one line, at most [`Payload::MAX_DEPTH`] levels deep.
 ///
@@ -15,7 +15,7 @@ pub struct Payload(Box<str>);
 
 impl Payload {
     /// How deeply a payload may nest, so that its line stays within the 64 levels that every reader accepts.
-    pub const MAX_DEPTH: usize = codec::MAX_WRITE_DEPTH - 1;
+    pub const MAX_DEPTH: usize = json::MAX_WRITE_DEPTH - 1;
 
     /// `null`.
     pub fn null() -> Self {
@@ -32,7 +32,7 @@ impl Payload {
     /// # Errors
     /// `Invalid` if the value holds NaN or an infinity, nests deeper than [`Payload::MAX_DEPTH`], or refuses to be serialised.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        codec::refuse_non_finite(value)
+        json::refuse_non_finite(value)
             .map_err(|cause| Error::new(ErrorKind::Invalid, format!("the payload {cause}")))?;
         let text = serde_json::to_string(value)
             .map_err(|e| Error::new(ErrorKind::Invalid, "the payload cannot be serialised").with_source(e))?;
@@ -51,7 +51,7 @@ impl Payload {
     /// # Errors
     /// `Invalid` if the text is not JSON or nests deeper than [`Payload::MAX_DEPTH`].
     pub fn from_json(text: &str) -> Result<Self> {
-        codec::compact(text, Self::MAX_DEPTH)
+        json::compact(text, Self::MAX_DEPTH)
             .map(|text| Payload(text.into()))
             .map_err(|cause| Error::new(ErrorKind::Invalid, format!("the payload {cause}")))
     }

@@ -5,11 +5,16 @@ const MAX: usize = 40;
 
 /// A value between backticks for a message, or "this value".
 ///
-/// A wrong value may be a whole address with its password, pasted into the wrong place, or hold control characters: only
-/// what looks like a word, a number or a duration is shown.
+/// A wrong value may be a whole address with its password, pasted into the wrong place, or hold control characters:
+/// only what looks like a word, a number or a duration is shown.
 pub(crate) fn quoted(value: &str) -> String {
+    if is_harmless(value) { format!("`{value}`") } else { "this value".to_owned() }
+}
+
+/// Whether a value looks like a word, a number or a duration.
+pub(crate) fn is_harmless(value: &str) -> bool {
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | ' ');
-    if value.len() <= MAX && value.chars().all(harmless) { format!("`{value}`") } else { "this value".to_owned() }
+    value.len() <= MAX && value.chars().all(harmless)
 }
 
 #[cfg(test)]

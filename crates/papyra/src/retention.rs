@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{Entry, Kind, Timestamp};
+use crate::{Entry, Kind, Position, Timestamp};
 
 /// What stays of a log, or of one kind in it. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Retention {
 
     /// Begins to decide, at the time `now`: feed the entries newest first.
     pub fn cut(&self, now: SystemTime) -> Cut {
-        let tally = |rule: Rule| Tally { rule, records: 0, bytes: 0, closed: false };
+        let tally = |rule: Rule| Tally { rule, records: 0, bytes: 0, closed: false, closed_at: None };
         Cut {
             now: Timestamp::from(now).seconds(),
             all: tally(self.all),
@@ -126,6 +126,8 @@ struct Tally {
     records: u64,
     bytes: u64,
     closed: bool,
+    /// The entry that found no room.
+    closed_at: Option<Position>,
 }
 
 impl Tally {
@@ -149,17 +151,37 @@ impl Tally {
 impl Cut {
     /// Whether this entry stays. Call it once per entry, newest first.
     pub fn keeps(&mut self, entry: &Entry) -> bool {
-        self.keeps_fact(entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes)
+        let keeps = self.keeps_fact(entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes);
+        for tally in self.kinds.iter_mut().chain([&mut self.all]).filter(|tally| tally.closed) {
+            tally.closed_at.get_or_insert(entry.position);
+        }
+        keeps
+    }
+
+    /// Whether this entry stays by what was decided before: every entry, or each until the cut was
+    /// [closed](Cut::is_closed), must have gone through [`keeps`](Cut::keeps). Entries may come in any order, and newer
+    /// ones than were decided stay.
+    pub fn stays(&self, entry: &Entry) -> bool {
+        let Some(own) = self.kind(entry.fact.kind()) else { return true };
+        let age = (self.now - entry.fact.timestamp().seconds()).max(0.0);
+        [&self.kinds[own], &self.all]
+            .into_iter()
+            .all(|tally| tally.is_young(age) && tally.closed_at.is_none_or(|closed| entry.position > closed))
+    }
+
+    fn kind(&self, kind: Kind) -> Option<usize> {
+        match kind {
+            Kind::Event => Some(0),
+            Kind::Audit => Some(1),
+            Kind::DeadLetter => Some(2),
+            Kind::Unknown => None,
+        }
     }
 
     /// The same for a fact of which only the head is known.
     pub fn keeps_fact(&mut self, kind: Kind, timestamp: f64, bytes: u64) -> bool {
-        let own = match kind {
-            Kind::Event => &mut self.kinds[0],
-            Kind::Audit => &mut self.kinds[1],
-            Kind::DeadLetter => &mut self.kinds[2],
-            Kind::Unknown => return true,
-        };
+        let Some(own) = self.kind(kind) else { return true };
+        let own = &mut self.kinds[own];
         let age = (self.now - timestamp).max(0.0);
         let keeps = own.is_young(age) && self.all.is_young(age) && own.has_room(bytes) && self.all.has_room(bytes);
         if keeps {

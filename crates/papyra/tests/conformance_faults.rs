@@ -86,8 +86,7 @@ impl Faulty {
     }
 
     /// Adds one fact and gives its position.
-    fn add(&self, fact: &Fact) -> Position {
-        let mut state = self.state();
+    fn add(&self, state: &mut State, fact: &Fact) -> Position {
         state.last += 1;
         let position = Position::from_seq(state.last);
         let mut fact = fact.clone();
@@ -133,23 +132,28 @@ impl Backend for Faulty {
     async fn append(&self, facts: &[Fact]) -> Result<Appended> {
         if let Some(error) = self.refusal(facts) {
             if self.has(Fault::TearsRefusedBatches) && error.kind() == ErrorKind::Invalid {
-                facts.iter().take_while(|fact| fact.to_json().len() <= LIMIT).for_each(|fact| drop(self.add(fact)));
+                for fact in facts.iter().take_while(|fact| fact.to_json().len() <= LIMIT) {
+                    self.add(&mut self.state(), fact);
+                }
             }
             return Err(error);
         }
         let mut facts = facts.to_vec();
         if self.has(Fault::MarksEmptyBatches) && facts.is_empty() {
-            self.add(&Event::new("faulty://log", "Checked").into());
+            self.add(&mut self.state(), &Event::new("faulty://log", "Checked").into());
         }
         if self.has(Fault::ReversesBatches) {
             facts.reverse();
         }
         let mut positions = Vec::new();
-        for fact in &facts {
-            positions.push(self.add(fact));
-            if matches!(self.fault, Fault::MixesBatches | Fault::CannotBeInterrupted) {
+        if matches!(self.fault, Fault::MixesBatches | Fault::CannotBeInterrupted) {
+            for fact in &facts {
+                positions.push(self.add(&mut self.state(), fact));
                 tokio::task::yield_now().await;
             }
+        } else {
+            let mut state = self.state();
+            positions.extend(facts.iter().map(|fact| self.add(&mut state, fact)));
         }
         if self.has(Fault::LosesTheLastFact) && facts.len() > 1 {
             self.state().entries.pop();
@@ -207,7 +211,9 @@ impl Backend for Faulty {
     async fn scan(&self, _: ScanOptions) -> Result<ScanReport> {
         let mut report = self.report();
         match self.fault {
-            Fault::ScansIntoTheLog => drop(self.add(&Event::new("faulty://log", "Scanned").into())),
+            Fault::ScansIntoTheLog => {
+                self.add(&mut self.state(), &Event::new("faulty://log", "Scanned").into());
+            }
             Fault::ScansIntoFiles => std::fs::write(self.dir.join("scanned"), "").unwrap(),
             Fault::FindsGhosts => report.add(Anomaly::new(AnomalyKind::UnsealedLine, "log", "a ghost")),
             _ => {}

@@ -5,10 +5,11 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{DEFAULT_SYSTEM, MAX_READ_DEPTH, MAX_WRITE_DEPTH, json};
 use crate::{
     ActorAddress, Audit, DeadLetter, Event, Fact, Health, Kind, Members, Payload, RecorderState, Timestamp, Unknown,
     Why,
+    address::DEFAULT_SYSTEM,
+    json::{self, MAX_READ_DEPTH, MAX_WRITE_DEPTH},
 };
 
 /// How much is forgiven.

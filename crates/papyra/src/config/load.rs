@@ -42,8 +42,9 @@ pub(super) fn load(sources: Sources) -> Result<Config> {
 
 /// Values that the program gave, under the keys that it used.
 fn named(values: &[(String, OsString)], origin: &Origin) -> Result<Vec<Said>> {
+    let place = if *origin == Origin::Flag { "on the command line" } else { "among the program's defaults" };
     let said = values.iter().map(|(name, value)| {
-        let known = names::find(name).ok_or_else(|| file::unknown(name, "on the command line"))?;
+        let known = names::find(name).ok_or_else(|| file::unknown(name, place))?;
         Ok(Said { name: known, value: value.clone(), origin: origin.clone() })
     });
     said.collect()
@@ -77,7 +78,8 @@ impl Config {
         Ok(())
     }
 
-    /// Options in the log's address count as said where the address was said, and win there: a flag still beats an address in a file.
+    /// Options in the log's address count as said where the address was said, and win there: a flag still beats an
+    /// address in a file.
     fn take_options_of_url(&mut self) -> Result<()> {
         let Some(url) = self.url() else { return Ok(()) };
         for name in LogOptions::NAMES {

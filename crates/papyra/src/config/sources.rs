@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where configuration comes from. Nothing is read before [`Config::load`](super::Config::load), and the environment only if it is
-/// given.
+/// Where configuration comes from. Nothing is read before [`Config::load`](super::Config::load), and the environment
+/// only if it is given.
 #[derive(Clone, Default)]
 pub struct Sources {
     pub(super) defaults: Vec<(String, OsString)>,

@@ -55,8 +55,8 @@ fn check_characters(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whatever is no path for sure must not become the name of a new file: it may be an address whose scheme was forgotten,
-/// with a password in it.
+/// Whatever is no path for sure must not become the name of a new file: it may be an address whose scheme was
+/// forgotten, with a password in it.
 fn is_bare_path(text: &str) -> bool {
     if text.starts_with("//") {
         return false;

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::{Body, Dsn, parse::REDIS_SCHEMES, percent};
-use crate::LogOptions;
+use crate::{LogOptions, quoted::is_harmless};
 
 /// What stands for a hidden part.
 const HIDDEN: &str = "***";
 
-/// Options of Papyra's own backends: whatever else stands in an address may be a secret.
+/// Options of Papyra's own backends that are no secrets; whatever else stands in an address may be one.
 const SHOWN: [&str; 5] = ["max_line", "segment_bytes", "max_segments", "prefix", "system"];
 
 impl fmt::Display for Dsn {
@@ -32,7 +32,8 @@ impl fmt::Display for Dsn {
         }
         for (index, (name, value)) in self.options.iter().enumerate() {
             out.extend([if index == 0 { "?" } else { "&" }, name, "="]);
-            if LogOptions::NAMES.contains(&name.as_str()) || SHOWN.contains(&name.as_str()) {
+            // Nobody has checked the value of an option of one backend: an address may have been pasted there.
+            if LogOptions::NAMES.contains(&name.as_str()) || SHOWN.contains(&name.as_str()) && is_harmless(value) {
                 percent::encode(value, &mut out);
             } else {
                 out.push_str(HIDDEN);

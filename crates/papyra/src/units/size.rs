@@ -15,8 +15,8 @@ const UNITS: [(&str, u64); 8] = [
     ("kB", 1_000),
 ];
 
-/// Reads a size in bytes: a plain number, or with a unit `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`,
-/// `TiB` (powers of 1024).
+/// Reads a size in bytes: a plain number, or with a unit `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`,
+/// `GiB`, `TiB` (powers of 1024).
 ///
 /// # Errors
 /// `Config` for anything else; also for `10m` or `10k`, which are read as 1000 by some programs and as 1024 by others.

@@ -5,17 +5,20 @@
 
 mod active;
 mod config;
+mod encoded;
 mod findings;
 mod judge;
 mod layout;
 mod lines;
 mod lock;
+mod opened;
 mod reader;
 mod recent;
 mod scan;
 mod sequence;
 mod storage;
 mod threads;
+mod unsynced;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
@@ -24,7 +27,7 @@ use async_trait::async_trait;
 
 pub use config::FileConfig;
 
-use self::{active::Encoded, reader::Reader, storage::Storage, writer::Writer};
+use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
 use crate::{Appended, Backend, EntryStream, Error, ErrorKind, Fact, ReadOptions, Result, ScanOptions, ScanReport};
 
 /// A log in one NDJSON file.

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::{
     FileConfig,
-    active::{Active, Committed, Encoded},
+    active::{Active, Committed},
+    encoded::Encoded,
     storage::Storage,
 };
 use crate::{Appended, Entry, Error, ErrorKind, Position, Result};

@@ -1,6 +1,15 @@
 //! JSON text below serde: depth, compact form, and the repair of what Python's encoder writes.
 
+mod finite;
+
 use serde_json::value::RawValue;
+
+pub(crate) use finite::refuse_non_finite;
+
+/// How deeply a line may nest when it is written.
+pub(crate) const MAX_WRITE_DEPTH: usize = 64;
+/// How deeply a line may nest when it is read.
+pub(crate) const MAX_READ_DEPTH: usize = 128;
 
 /// How deeply the brackets of a text nest. The text need not be valid.
 pub(crate) fn depth(text: &[u8]) -> usize {
@@ -40,7 +49,7 @@ pub(crate) fn compact(text: &str, max_depth: usize) -> Result<String, String> {
 }
 
 /// Takes the spaces between the parts of a valid JSON text away.
-pub(super) fn strip(text: &str) -> String {
+pub(crate) fn strip(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
     for c in text.chars() {
@@ -63,7 +72,7 @@ pub(super) fn strip(text: &str) -> String {
 
 /// Makes JSON of what Python's encoder writes beyond it: `NaN` and the infinities become `null`, half a surrogate pair
 /// becomes U+FFFD. `None` if there is nothing of the kind.
-pub(super) fn lenient(text: &str) -> Option<String> {
+pub(crate) fn lenient(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut in_string = false;

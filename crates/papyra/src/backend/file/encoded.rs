@@ -1,0 +1,87 @@
+//! Facts on their way into a file: encoded by the caller, stamped by the writer.
+
+use super::{FileConfig, layout::LEAST_SKEW};
+use crate::{
+    Error, ErrorKind, Fact, Result,
+    codec::{self, Stamp},
+};
+
+/// What the next line depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    pub(super) seq: u64,
+    pub(super) skew: f64,
+    pub(super) newest: Option<f64>,
+}
+
+impl Next {
+    fn stamp(&mut self, timestamp: f64) -> Stamp {
+        if let Some(newest) = self.newest {
+            self.skew = self.skew.max(newest - timestamp);
+        }
+        self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
+        let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew) };
+        self.seq += 1;
+        stamp
+    }
+}
+
+/// The encoded members of facts, ready to be stamped.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    bytes: Vec<u8>,
+    /// Where each fact's members end, and its time.
+    ends: Vec<(usize, f64)>,
+}
+
+/// What a stamp adds to a line at most: skew, seq, checksum, newline.
+pub(super) const STAMP_BYTES: usize = 80;
+
+impl Encoded {
+    /// Encodes facts and refuses what no line may hold.
+    pub(super) fn of(facts: &[Fact], config: &FileConfig) -> Result<Encoded> {
+        let mut encoded = Encoded::default();
+        for (at, fact) in facts.iter().enumerate() {
+            encoded.push(fact);
+            let (end, _) = encoded.ends[at];
+            let start = if at == 0 { 0 } else { encoded.ends[at - 1].0 };
+            let len = end - start + STAMP_BYTES;
+            if len > config.max_line {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!(
+                        "fact {} of the batch takes {len} bytes, a line of `{}` may take {}",
+                        at + 1,
+                        config.path.display(),
+                        config.max_line
+                    ),
+                )
+                .with_cure("make the payload smaller, or raise max_line (at most 64MiB)"));
+            }
+        }
+        Ok(encoded)
+    }
+
+    pub(super) fn push(&mut self, fact: &Fact) {
+        codec::encode_body(fact, &mut self.bytes);
+        self.ends.push((self.bytes.len(), fact.timestamp().seconds()));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn write(&self, next: &mut Next, out: &mut Vec<u8>) {
+        let mut start = 0;
+        for &(end, timestamp) in &self.ends {
+            let line = out.len();
+            out.extend_from_slice(&self.bytes[start..end]);
+            codec::stamp(out, line, next.stamp(timestamp));
+            start = end;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Opening a log's file: create it, settle its tail, give it a header.
+
+use std::{fs::File, io, path::Path, sync::Arc};
+
+use super::{
+    encoded::Next,
+    judge::{self, Open},
+    layout::{End, LEAST_SKEW, Layout},
+    lines,
+    storage::{self, ActiveFile, Identity, Storage},
+};
+use crate::{
+    Error, ErrorKind, Event, Fact, Payload, Result, Timestamp,
+    codec::{self, Header},
+};
+
+/// The address of what Papyra itself has to say.
+const OWN_ADDRESS: &str = "papyra://log";
+
+/// A file that was opened and settled.
+pub(super) struct Opened {
+    pub(super) file: Box<dyn ActiveFile>,
+    pub(super) identity: Identity,
+    pub(super) header: Header,
+    pub(super) len: u64,
+    pub(super) next: Next,
+    pub(super) remarks: Vec<Fact>,
+}
+
+impl Opened {
+    /// Opens the file, creates it if it is not there, settles its tail, and makes sure that its sealed part has a header.
+    /// `before` is the header that the log had, and its next number, where the file takes the place of another.
+    pub(super) fn new(path: &Path, storage: &dyn Storage, before: Option<(&Header, u64)>) -> Result<Opened> {
+        let failed = |doing: &'static str| move |error| Error::io(doing, path, error);
+        let mut active = match storage.open(path, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => storage.open(path, true).map_err(|error| {
+                let error = Error::io("create", path, error);
+                match error.kind() {
+                    ErrorKind::Io | ErrorKind::NotFound => {
+                        Error::new(ErrorKind::Create, error.to_string()).with_source(error)
+                    }
+                    _ => error,
+                }
+            })?,
+            opened => opened.map_err(failed("open for writing"))?,
+        };
+        storage::must_be_regular(active.file(), path)?;
+        let identity = Identity::of(active.file()).map_err(failed("look at"))?;
+        let size = active.file().metadata().map_err(failed("look at"))?.len();
+        let file = Arc::new(active.file().try_clone().map_err(failed("open"))?);
+        let (mut end, layout) = End::of(&file, size, path)?;
+        let settled = Settled::of(&file, size, &mut end, &layout).map_err(failed("read"))?;
+        let mut remarks = Vec::new();
+        if settled.cut_from < size {
+            active.cut(settled.cut_from).map_err(failed("cut the torn tail of"))?;
+            let bytes = size - settled.cut_from;
+            let payload = serde_json::json!({ "offset": settled.cut_from, "bytes": bytes });
+            remarks.push(own_event("TailSettled", Payload::of(&payload)));
+            tracing::warn!(target: "papyra", path = %path.display(), offset = settled.cut_from, bytes, "settled a torn tail that a crash left");
+        }
+        let mut addition = Vec::new();
+        if settled.add_newline {
+            addition.push(b'\n');
+        }
+        let header = match layout.header {
+            Some(header) => header,
+            None => {
+                let header = match before {
+                    Some((before, next_seq)) => Header {
+                        first_seq: next_seq,
+                        gaps_through: 0,
+                        kept: 0,
+                        kept_xor: 0,
+                        created: Timestamp::now(),
+                        ..before.clone()
+                    },
+                    None => Header::first(uuid::Uuid::now_v7().to_string(), end.next_seq, Timestamp::now()),
+                };
+                // Sealed lines without any header: the next rewrite gives them one, a header in the middle would be wrong.
+                if !layout.is_sealed(end.offset) {
+                    end.next_seq = header.first_seq;
+                    header.encode(&mut addition);
+                }
+                header
+            }
+        };
+        let mut len = settled.cut_from;
+        if !addition.is_empty()
+            && let Err(error) = storage::write_all(&mut *active, &addition)
+        {
+            // A header without its end would be a torn tail for the next start; nothing else is lost.
+            let _ = active.cut(len);
+            return Err(Error::io("begin", path, error));
+        }
+        len += addition.len() as u64;
+        active.sync().map_err(failed("sync"))?;
+        storage::sync_directory_of(path).map_err(failed("sync the directory of"))?;
+        let next = Next { seq: end.next_seq, skew: end.skew, newest: end.newest };
+        Ok(Opened { file: active, identity, header, len, next, remarks })
+    }
+}
+
+/// What becomes of the bytes behind the last newline.
+struct Settled {
+    cut_from: u64,
+    add_newline: bool,
+}
+
+impl Settled {
+    /// A whole line that lacks only its newline is kept; anything else was never acknowledged and goes.
+    fn of(file: &Arc<File>, size: u64, end: &mut End, layout: &Layout) -> io::Result<Settled> {
+        let cut = Settled { cut_from: end.offset, add_newline: false };
+        let len = size - end.offset;
+        if len == 0 || len > codec::MAX_READ_LINE as u64 {
+            return Ok(cut);
+        }
+        let mut tail = vec![0; len as usize];
+        let got = lines::read_at(file, &mut tail, end.offset)?;
+        tail.truncate(got);
+        let sealed_part = layout.is_sealed(end.offset);
+        if sealed_part
+            && let Some(len) = codec::sealed_prefix(&tail)
+            && let Some(line) = codec::tail(&tail[..len]).filter(|line| line.seq == end.next_seq)
+        {
+            end.next_seq += 1;
+            if let Some(head) = codec::head(&tail[..len], &line) {
+                end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);
+                end.newest = end.newest.into_iter().chain([head.timestamp + end.skew]).reduce(f64::max);
+            }
+            return Ok(Settled { cut_from: end.offset + len as u64, add_newline: true });
+        }
+        let open = if sealed_part { judge::judge_unsealed(&tail) } else { judge::judge_legacy(&tail, end.offset == 0) };
+        if let Open::Fact(_) = open {
+            // Another program's whole fact: what it wrote is not ours to cut.
+            end.next_seq += u64::from(!sealed_part);
+            return Ok(Settled { cut_from: size, add_newline: true });
+        }
+        Ok(cut)
+    }
+}
+
+/// A log is never written through a symbolic link: whoever can make one could lead us to another's file.
+pub(super) fn refuse_links(path: &Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            Err(Error::new(ErrorKind::Config, format!("`{}` is a symbolic link", path.display()))
+                .with_cure("name the file itself: Papyra never writes through a link"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn own_event(event_type: &str, payload: Payload) -> Fact {
+    Event::new(OWN_ADDRESS, event_type).with_payload(payload).into()
+}

@@ -1,0 +1,63 @@
+//! An endless read: read to the end, wait a little, read on behind the last entry.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
+
+use crate::{Entry, EntryStream, ErrorKind, Log, Order, ReadOptions, Result};
+
+/// How often new entries are looked for.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// See [`Log::follow`].
+pub(super) struct Follow {
+    log: Log,
+    options: ReadOptions,
+    reading: Option<EntryStream>,
+    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// The position behind which we read is one that the log itself gave.
+    positioned: bool,
+}
+
+impl Follow {
+    pub(super) fn new(log: Log, options: ReadOptions) -> Self {
+        let options = ReadOptions { order: Order::OldestFirst, ..options };
+        Follow { log, options, reading: None, pause: None, positioned: false }
+    }
+}
+
+impl Stream for Follow {
+    type Item = Result<Entry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(pause) = &mut this.pause {
+                std::task::ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
+            let reading = this.reading.get_or_insert_with(|| this.log.backend.read(this.options.clone()));
+            match std::task::ready!(Pin::new(reading).poll_next(cx)) {
+                Some(Ok(entry)) => {
+                    this.options.after = Some(entry.position);
+                    this.positioned = true;
+                    return Poll::Ready(Some(Ok(entry)));
+                }
+                // A log that does not exist yet may be created while we wait; a wrong position never becomes right.
+                Some(Err(error))
+                    if error.kind() != ErrorKind::NotFound || (this.options.after.is_some() && !this.positioned) =>
+                {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Some(Err(_)) | None => {
+                    this.reading = None;
+                    this.pause = Some(Box::pin(tokio::time::sleep(INTERVAL)));
+                }
+            }
+        }
+    }
+}
