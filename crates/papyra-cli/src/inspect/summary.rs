@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use papyra::{Audit, Fact, Kind, Log, ReadOptions};
 use serde::Serialize;
 
-use super::{args::SummaryArgs, filter::Filter, listing::tell_skipped, text::{self, count}};
+use super::{
+    args::SummaryArgs,
+    filter::Filter,
+    listing::tell_skipped,
+    text::{self, count},
+};
 use crate::{args::Output, exit::ExitCode, failure::Failure, report, session::Session, when::When};
 
 /// How many event types are counted each for itself: their names come from the log, and a log may hold any number.
