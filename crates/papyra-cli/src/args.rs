@@ -8,6 +8,7 @@ use crate::{
     append::AppendArgs,
     config::ConfigArgs,
     console::{Color, Talk},
+    demo::DemoArgs,
     exit::ExitCode,
     help,
     inspect::InspectArgs,
@@ -88,6 +89,11 @@ pub(crate) enum Output {
 /// The commands. What a command is about stands with its own arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(after_help = help::after(
+        &["papyra demo --seconds 1"],
+        &[&[ExitCode::CannotCreate, ExitCode::Permission, ExitCode::Interrupted, ExitCode::Terminated]]
+    ))]
+    Demo(DemoArgs),
     Append(AppendArgs),
     Inspect(InspectArgs),
     Persistence(PersistenceArgs),

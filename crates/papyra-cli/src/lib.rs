@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `persistence`, `config` | the commands |
+//! | `append`, `inspect`, `persistence`, `config`, [`demo`] | the commands |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
@@ -23,6 +23,7 @@ mod append;
 mod args;
 mod config;
 mod console;
+pub mod demo;
 pub mod exit;
 mod failure;
 mod glob;
@@ -33,6 +34,7 @@ mod report;
 mod run;
 mod safe;
 mod session;
+mod showcase;
 mod signals;
 mod when;
 

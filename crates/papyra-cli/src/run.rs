@@ -18,6 +18,7 @@ use crate::{
     failure::Failure,
     help, inspect, persistence,
     session::{Session, Stop},
+    showcase,
     signals::Signals,
 };
 
@@ -30,13 +31,11 @@ pub fn main_with(schemes: Schemes) -> std::process::ExitCode {
 ///
 /// Configuration still comes from the environment, and signals from the process. Must not be called from within a tokio
 /// runtime.
-pub fn run_with(
-    schemes: Schemes,
-    args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    console: Console,
-) -> ExitCode {
+pub fn run_with(schemes: Schemes, args: impl IntoIterator<Item = impl Into<OsString>>, console: Console) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let program = args.first().map_or_else(|| "papyra".to_owned(), |name| name.to_string_lossy().into_owned());
     match Cli::try_parse_from(args) {
-        Ok(cli) => run(cli, schemes, console),
+        Ok(cli) => run(cli, program, schemes, console),
         Err(refusal) => refuse(&refusal, console),
     }
 }
@@ -59,7 +58,7 @@ fn refuse(refusal: &clap::Error, console: Console) -> ExitCode {
     )
 }
 
-fn run(cli: Cli, schemes: Schemes, console: Console) -> ExitCode {
+fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCode {
     let (stdin, out, notes) = console.split(cli.global.color, cli.global.talk());
     let internal = |error: io::Error| {
         notes.warning(&format!("error: cannot start: {error}"));
@@ -73,14 +72,15 @@ fn run(cli: Cli, schemes: Schemes, console: Console) -> ExitCode {
     // An append finishes the batch in flight; whatever only reads just ends.
     let is_patient = matches!(cli.command, Command::Append(_));
     let (answer, mut answered) = oneshot::channel();
-    let session = Session::new(cli.global, schemes, out, notes.clone(), Stop::new(stopped));
+    let mut session = Session::new(cli.global, schemes, out, notes.clone(), Stop::new(stopped));
     // The command has a thread of its own: it may hang in a write to a pipe that nobody reads, and still be interrupted.
     let command = move || {
         let ended = Builder::new_current_thread().enable_all().build().map(|runtime| {
             runtime.block_on(async {
                 match cli.command {
+                    Command::Demo(args) => showcase::run(args, &program, session).await,
                     Command::Append(args) => append::run(args, session, stdin).await,
-                    Command::Inspect(args) => inspect::run(args, session).await,
+                    Command::Inspect(args) => inspect::run(args, &mut session).await,
                     Command::Persistence(args) => persistence::run(args, session).await,
                     Command::Config(args) => config::run(args, session),
                     Command::Help { topic } => help_about(&topic, session.out),

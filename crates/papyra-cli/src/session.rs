@@ -20,11 +20,18 @@ pub(crate) struct Session {
     pub(crate) stop: Stop,
     pub(crate) global: Global,
     schemes: Schemes,
+    /// A log that the command opened itself.
+    given: Option<Log>,
 }
 
 impl Session {
     pub(crate) fn new(global: Global, schemes: Schemes, out: Out, notes: Notes, stop: Stop) -> Self {
-        Session { out, notes, stop, global, schemes }
+        Session { out, notes, stop, global, schemes, given: None }
+    }
+
+    /// From now on this is the log, whatever is configured.
+    pub(crate) fn take_log(&mut self, log: Log) {
+        self.given = Some(log);
     }
 
     /// What flags, environment and files say together.
@@ -50,7 +57,10 @@ impl Session {
 
     /// The log that was asked for.
     pub(crate) async fn open(&self) -> Result<Log, Failure> {
-        self.open_configured(&self.config()?).await
+        match &self.given {
+            Some(log) => Ok(log.clone()),
+            None => self.open_configured(&self.config()?).await,
+        }
     }
 
     /// The log of a configuration.

@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Io,
     /// The log is damaged in a way that forbids the operation: scan and recover first.
     Corrupt,
+    /// The operation would do harm that nobody asked for: the message says how to insist.
+    Refused,
     /// Another process holds the log; the message names it.
     Locked,
     /// The system denies access: correct permissions or the user that runs this.
@@ -114,6 +116,12 @@ impl Error {
             format!("position {position} lies beyond the end of `{log}`, whose last is {last}"),
         )
         .with_cure("take a position from the output of `papyra inspect` of this very log")
+    }
+
+    /// A compaction that would leave nothing: a clock that jumped ahead looks exactly like that.
+    pub fn nothing_would_remain(log: &str) -> Self {
+        Error::new(ErrorKind::Refused, format!("nothing of `{log}` would remain, so nothing was changed"))
+            .with_cure("check the clock and the retention; to empty the log on purpose use --allow-empty")
     }
 
     /// A failed system call on a path: the kind and the cure follow from the system's error code.

@@ -15,6 +15,7 @@ pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dsn;
+mod entry_stream;
 mod error;
 mod fact;
 mod json;
@@ -23,6 +24,7 @@ mod log_options;
 mod metrics;
 mod nearest;
 mod open;
+mod options;
 mod payload;
 mod position;
 mod quoted;
@@ -34,17 +36,19 @@ pub mod units;
 
 pub use address::ActorAddress;
 pub use backend::{
-    Appended, Backend, Durability, EntryStream, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions,
+    Appended, Backend,
     file::{FileConfig, JsonLog},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dsn::Dsn;
+pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
 pub use log::Log;
 pub use log_options::LogOptions;
 pub use metrics::{Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
+pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use payload::Payload;
 pub use position::{Entry, Position};
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, ShutdownReport};

@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use self::{follow::Follow, visible::Visible};
 
 use crate::{
-    Appended, Backend, Clock, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Position, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport, SystemClock,
+    Appended, Backend, Clock, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Position,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport, SystemClock,
     backend::memory::Memory,
     metrics::{Metrics, MetricsSnapshot},
 };
@@ -187,6 +187,11 @@ impl Log {
         report
     }
 
+    /// The time by the log's clock.
+    pub fn now(&self) -> std::time::SystemTime {
+        self.clock.now()
+    }
+
     /// Makes a damaged log sound.
     ///
     /// # Errors
@@ -199,10 +204,19 @@ impl Log {
     /// Makes the log's retention physical.
     ///
     /// # Errors
-    /// `Corrupt` if the log is damaged: recover first.
+    /// `Corrupt` if the log is damaged: recover first. `Refused` if nothing would remain.
     pub async fn compact(&self) -> Result<CompactionReport> {
+        let config = CompactionConfig::new(self.retention, self.clock.now());
+        self.compact_as(&config).await
+    }
+
+    /// Makes a retention physical, as this configuration says; see [`compact`](Log::compact).
+    ///
+    /// # Errors
+    /// `Corrupt` if the log is damaged: recover first. `Refused` if nothing would remain.
+    pub async fn compact_as(&self, config: &CompactionConfig) -> Result<CompactionReport> {
         self.metrics.compactions.add(1);
-        let compacted = self.backend.compact(&self.retention, self.clock.now()).await;
+        let compacted = self.backend.compact(config).await;
         compacted.inspect_err(|_| self.metrics.compaction_errors.add(1))
     }
 

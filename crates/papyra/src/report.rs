@@ -201,4 +201,6 @@ pub struct CompactionReport {
     pub before_bytes: u64,
     /// Bytes after.
     pub after_bytes: u64,
+    /// Whether anything was written: not if everything stays, and not in a dry run.
+    pub changed: bool,
 }

@@ -151,9 +151,14 @@ impl Tally {
 impl Cut {
     /// Whether this entry stays. Call it once per entry, newest first.
     pub fn keeps(&mut self, entry: &Entry) -> bool {
-        let keeps = self.keeps_fact(entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes);
+        self.keeps_at(entry.position, entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes)
+    }
+
+    /// The same for a fact of which only the head is known.
+    pub fn keeps_at(&mut self, position: Position, kind: Kind, timestamp: f64, bytes: u64) -> bool {
+        let keeps = self.decide(kind, timestamp, bytes);
         for tally in self.kinds.iter_mut().chain([&mut self.all]).filter(|tally| tally.closed) {
-            tally.closed_at.get_or_insert(entry.position);
+            tally.closed_at.get_or_insert(position);
         }
         keeps
     }
@@ -162,11 +167,16 @@ impl Cut {
     /// [closed](Cut::is_closed), must have gone through [`keeps`](Cut::keeps). Entries may come in any order, and newer
     /// ones than were decided stay.
     pub fn stays(&self, entry: &Entry) -> bool {
-        let Some(own) = self.kind(entry.fact.kind()) else { return true };
-        let age = (self.now - entry.fact.timestamp().seconds()).max(0.0);
+        self.stays_at(entry.position, entry.fact.kind(), entry.fact.timestamp().seconds())
+    }
+
+    /// The same for a fact of which only the head is known.
+    pub fn stays_at(&self, position: Position, kind: Kind, timestamp: f64) -> bool {
+        let Some(own) = self.kind(kind) else { return true };
+        let age = (self.now - timestamp).max(0.0);
         [&self.kinds[own], &self.all]
             .into_iter()
-            .all(|tally| tally.is_young(age) && tally.closed_at.is_none_or(|closed| entry.position > closed))
+            .all(|tally| tally.is_young(age) && tally.closed_at.is_none_or(|closed| position > closed))
     }
 
     fn kind(&self, kind: Kind) -> Option<usize> {
@@ -178,8 +188,7 @@ impl Cut {
         }
     }
 
-    /// The same for a fact of which only the head is known.
-    pub fn keeps_fact(&mut self, kind: Kind, timestamp: f64, bytes: u64) -> bool {
+    fn decide(&mut self, kind: Kind, timestamp: f64, bytes: u64) -> bool {
         let Some(own) = self.kind(kind) else { return true };
         let own = &mut self.kinds[own];
         let age = (self.now - timestamp).max(0.0);
@@ -205,7 +214,7 @@ mod tests {
 
     fn kept(retention: Retention, facts: &[(Kind, f64, u64)]) -> Vec<bool> {
         let mut cut = retention.cut(UNIX_EPOCH + Duration::from_secs(1000));
-        facts.iter().map(|&(kind, at, bytes)| cut.keeps_fact(kind, at, bytes)).collect()
+        facts.iter().map(|&(kind, at, bytes)| cut.decide(kind, at, bytes)).collect()
     }
 
     #[test]

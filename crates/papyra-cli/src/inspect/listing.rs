@@ -12,7 +12,7 @@ pub(crate) struct Wanted {
     pub(crate) limit: Option<usize>,
 }
 
-pub(crate) async fn run(what: What, mut session: Session) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, Failure> {
     let Some((kind, range, filter)) = what.understand() else { return Ok(ExitCode::Done) };
     let (when, since, rest) = range.span.understand()?;
     if range.follow && session.output() == Some(Output::Json) {
@@ -28,7 +28,7 @@ pub(crate) async fn run(what: What, mut session: Session) -> Result<ExitCode, Fa
     let mut form = Form::new(kind, when, session.output(), &session.out);
     let log = session.open().await?;
     if range.follow {
-        return follow::run(&log, wanted, form, &mut session).await;
+        return follow::run(&log, wanted, form, session).await;
     }
     match (wanted.limit, range.reverse) {
         (limit, true) => {
@@ -43,14 +43,14 @@ pub(crate) async fn run(what: What, mut session: Session) -> Result<ExitCode, Fa
                     left -= 1;
                 }
             }
-            tell_skipped(&session, entries.skipped());
+            tell_skipped(session, entries.skipped());
         }
         (Some(limit), false) => {
             let mut entries = read(&log, &wanted, Order::NewestFirst);
             for entry in newest(&mut entries, limit, |entry| wanted.filter.accepts(&entry.fact)).await?.iter().rev() {
                 form.print(entry, &mut session.out)?;
             }
-            tell_skipped(&session, entries.skipped());
+            tell_skipped(session, entries.skipped());
         }
         (None, false) => {
             let mut entries = read(&log, &wanted, Order::OldestFirst);
@@ -60,7 +60,7 @@ pub(crate) async fn run(what: What, mut session: Session) -> Result<ExitCode, Fa
                     form.print(&entry, &mut session.out)?;
                 }
             }
-            tell_skipped(&session, entries.skipped());
+            tell_skipped(session, entries.skipped());
         }
     }
     // Who asked for nothing is not told that there is nothing.

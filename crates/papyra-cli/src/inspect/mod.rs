@@ -15,7 +15,7 @@ pub(crate) use args::InspectArgs;
 use crate::{exit::ExitCode, failure::Failure, session::Session};
 
 /// Runs the command.
-pub(crate) async fn run(args: InspectArgs, session: Session) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: InspectArgs, session: &mut Session) -> Result<ExitCode, Failure> {
     match args.what {
         args::What::Summary(args) => summary::run(args, session).await,
         what => listing::run(what, session).await,

@@ -43,7 +43,7 @@ struct Figures {
     dead_letters_count: Option<u64>,
 }
 
-pub(super) async fn run(args: SummaryArgs, mut session: Session) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: SummaryArgs, session: &mut Session) -> Result<ExitCode, Failure> {
     let (when, since, filter) = args.span.understand()?;
     let log = session.open().await?;
     let summary = summarize(&log, since, &filter).await?;
@@ -59,7 +59,7 @@ pub(super) async fn run(args: SummaryArgs, mut session: Session) -> Result<ExitC
         }
     }
     session.out.flush()?;
-    tell_skipped(&session, summary.skipped);
+    tell_skipped(session, summary.skipped);
     Ok(ExitCode::Done)
 }
 

@@ -6,6 +6,7 @@ use crate::lab::{Lab, events, finish};
 
 const COMMANDS: &[&[&str]] = &[
     &[],
+    &["demo"],
     &["append"],
     &["inspect"],
     &["inspect", "events"],

@@ -74,7 +74,7 @@ impl Lab {
 
     pub(crate) fn settle(&self, command: &mut Command) {
         let dir: &Path = self.dir.path();
-        command.env_clear().current_dir(dir).env("HOME", dir).env("XDG_CONFIG_HOME", dir);
+        command.env_clear().current_dir(dir).env("HOME", dir).env("XDG_CONFIG_HOME", dir).env("TMPDIR", dir);
         let bin = Path::new(env!("CARGO_BIN_EXE_papyra")).parent().unwrap();
         command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,14 +1,13 @@
 //! A log in memory: the whole contract in one small file. For tests and for processes that need no history.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Appended, Backend, EntryStream, Order, ReadOptions, RecoveryConfig, ScanOptions};
-use crate::{CompactionReport, Entry, Error, ErrorKind, Fact, Position, RecoveryReport, Result, Retention, ScanReport};
+use crate::{
+    Appended, Backend, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Order, Position,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+};
 
 /// A log that lives as long as its handle.
 ///
@@ -22,6 +21,13 @@ struct State {
     entries: Vec<Entry>,
     last_seq: u64,
     closed: bool,
+}
+
+impl State {
+    /// Facts and bytes.
+    fn figures<'a>(entries: impl Iterator<Item = &'a Entry>) -> (u64, u64) {
+        entries.fold((0, 0), |(facts, bytes), entry| (facts + 1, bytes + entry.bytes))
+    }
 }
 
 impl Memory {
@@ -101,19 +107,27 @@ impl Backend for Memory {
         Ok(RecoveryReport { before: self.report(&self.state()), ..RecoveryReport::default() })
     }
 
-    async fn compact(&self, retention: &Retention, now: SystemTime) -> Result<CompactionReport> {
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
         let mut state = self.state();
-        let before = self.report(&state);
-        let mut cut = retention.cut(now);
-        let mut kept: Vec<bool> = state.entries.iter().rev().map(|entry| cut.keeps(entry)).collect();
-        state.entries.retain(|_| kept.pop().unwrap_or(true));
-        let after = self.report(&state);
+        let mut cut = config.retention.cut(config.now);
+        let mut stays: Vec<bool> = state.entries.iter().rev().map(|entry| cut.keeps(entry)).collect();
+        let before = State::figures(state.entries.iter());
+        let after =
+            State::figures(state.entries.iter().rev().zip(&stays).filter(|(_, stays)| **stays).map(|(entry, _)| entry));
+        if after.0 == 0 && before.0 > 0 && !config.allow_empty {
+            return Err(Error::nothing_would_remain(&self.address()));
+        }
+        let changed = before != after && !config.dry_run;
+        if changed {
+            state.entries.retain(|_| stays.pop().unwrap_or(true));
+        }
         Ok(CompactionReport {
             backend: self.name().to_owned(),
-            before_records: before.entries.values().sum(),
-            after_records: after.entries.values().sum(),
-            before_bytes: before.bytes,
-            after_bytes: after.bytes,
+            before_records: before.0,
+            after_records: after.0,
+            before_bytes: before.1,
+            after_bytes: after.1,
+            changed,
         })
     }
 

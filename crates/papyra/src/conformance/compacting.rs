@@ -7,7 +7,9 @@ use super::{
     sample,
     subject::{Subject, assert_same},
 };
-use crate::{CompactionReport, Entry, Kind, ManualClock, ReadOptions, Result, Retention, Rule, ScanOptions};
+use crate::{
+    CompactionConfig, CompactionReport, Entry, Kind, ManualClock, ReadOptions, Result, Retention, Rule, ScanOptions,
+};
 
 /// When the compactions happen: in the midst of the samples, so that some are old and some lie in the future.
 fn now() -> SystemTime {
@@ -15,7 +17,7 @@ fn now() -> SystemTime {
 }
 
 async fn compact(subject: &Subject, retention: &Retention) -> Result<CompactionReport, PassedOver> {
-    offered(subject.backend().compact(retention, now()).await, "compacting")
+    offered(subject.backend().compact(&CompactionConfig::new(*retention, now())).await, "compacting")
 }
 
 fn records(n: u64) -> Rule {

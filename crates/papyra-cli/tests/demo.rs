@@ -1,0 +1,42 @@
+//! The demo's story, in a log in memory.
+
+use std::time::Duration;
+
+use papyra::{Entry, Fact, Log, ReadOptions};
+use papyra_cli::demo;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_records_crashes_restarts_dead_letters_and_audits() {
+    let log = Log::memory();
+    let mut turns = 0;
+    let written = demo::record_story(log.clone(), Duration::from_secs(1), |_, _| turns += 1).await.unwrap();
+    let entries: Vec<Entry> = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
+    assert_eq!((entries.len() as u64, turns), (written, 6));
+
+    let mut events = Vec::new();
+    let (mut letters, mut audits) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry.fact {
+            Fact::Event(event) => events.push(event),
+            Fact::DeadLetter(letter) => letters.push(letter),
+            Fact::Audit(audit) => audits.push(audit),
+            other => panic!("not a fact of the demo: {other:?}"),
+        }
+    }
+    let of_type = |event_type: &str| events.iter().filter(|event| event.event_type == event_type).collect::<Vec<_>>();
+    // The shop and three workers, and one of them three times more.
+    assert_eq!(of_type("ActorStarted").len(), 7);
+    assert_eq!(of_type("ActorStopped").len(), 4);
+    for (generation, (crash, restart)) in of_type("ActorCrashed").into_iter().zip(of_type("ActorRestarted")).enumerate()
+    {
+        assert_eq!(crash.actor_address, "orders://worker-2".into());
+        assert!(crash.payload.as_json().contains("has no price"));
+        assert!(restart.payload.as_json().contains(&(generation + 2).to_string()));
+    }
+    assert_eq!(of_type("ActorCrashed").len(), 3);
+    assert_eq!(of_type("ActorRestarted").len(), 3);
+    assert!(letters.iter().filter(|letter| letter.target == "orders://worker-3".into()).count() >= 3);
+    let last = audits.last().unwrap();
+    assert_eq!((last.total_actors, last.alive_actors), (Some(3), Some(3)));
+    assert_eq!(last.dead_letters_count, Some(letters.len() as u64));
+}

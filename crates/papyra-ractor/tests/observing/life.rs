@@ -1,0 +1,157 @@
+//! Starts, ends and restarts: each life yields exactly its events.
+
+use papyra_ractor::{
+    ObservedRef, SpawnObserved,
+    ractor::{Actor, ActorRef, ActorRuntime, SpawnErr, concurrency::JoinHandle},
+};
+use tokio::sync::Notify;
+
+use crate::scene::{LONG, Player, Scene, Start, Tell, count, json};
+
+/// The events of one actor that starts, is told one thing, and ends.
+async fn told_of(name: &str, tell: impl FnOnce(&ObservedRef<Tell>)) -> Vec<String> {
+    let scene = Scene::new().await;
+    let (player, join) = scene.player(name).await;
+    tell(&player);
+    join.await.unwrap();
+    scene.told().await
+}
+
+#[tokio::test]
+async fn a_clean_stop_has_its_reason() {
+    let told = told_of("clean", |player| player.stop(Some("enough".into()))).await;
+    assert_eq!(told[0], r#"orders://clean ActorStarted {"generation":1,"parent":null}"#);
+    assert_eq!(told[1..], [r#"orders://clean ActorStopped {"generation":1,"reason":"enough"}"#]);
+}
+
+#[tokio::test]
+async fn a_stop_without_a_reason_has_none() {
+    let told = told_of("wordless", |player| player.stop(None)).await;
+    assert_eq!(told[1..], [r#"orders://wordless ActorStopped {"generation":1,"reason":null}"#]);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_crash_with_its_text() {
+    let told = told_of("panics", |player| player.cast(Tell::Panic).unwrap()).await;
+    assert_eq!(told[1..], [r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic"}"#]);
+}
+
+#[tokio::test]
+async fn a_returned_error_is_a_crash_but_no_panic() {
+    let told = told_of("fails", |player| player.cast(Tell::Fail).unwrap()).await;
+    assert_eq!(told[1..], [r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error"}"#]);
+}
+
+#[tokio::test]
+async fn an_actor_that_fails_behind_its_start_never_started() {
+    let scene = Scene::new().await;
+    let name = Some("late".to_owned());
+    let (_, join) = Player::spawn_observed(&scene.observer, name, Player, Start::ThenFail).await.unwrap();
+    join.await.unwrap();
+    let crash = r#"orders://late ActorCrashed {"generation":1,"error":"failed behind the start","how":"error"}"#;
+    assert_eq!(scene.told().await, [crash]);
+}
+
+#[tokio::test]
+async fn a_failed_start_is_recorded_and_the_spawner_gets_ractors_error() {
+    for (start, error) in [(Start::WithError, "no database"), (Start::WithPanic, "no luck")] {
+        let scene = Scene::new().await;
+        let name = Some("stillborn".to_owned());
+        let failed = Player::spawn_observed(&scene.observer, name, Player, start).await.err();
+        assert!(matches!(failed, Some(SpawnErr::StartupFailed(cause)) if cause.to_string() == error));
+        let event = format!(r#"orders://stillborn ActorStartFailed {{"generation":1,"error":"{error}"}}"#);
+        assert_eq!(scene.told().await, [event]);
+    }
+}
+
+#[tokio::test]
+async fn an_actor_killed_while_it_starts_is_a_failed_start() {
+    static BEGUN: Notify = Notify::const_new();
+    let scene = Scene::new().await;
+    let (player, join) =
+        ActorRuntime::spawn_instant(Some("slow".into()), scene.observer.wrap(Player), Start::Never(&BEGUN)).unwrap();
+    BEGUN.notified().await;
+    player.kill();
+    assert!(join.await.unwrap().is_err());
+    assert_eq!(scene.wait_for("ActorStartFailed").await.actor_address, "orders://slow".into());
+    assert_eq!(scene.facts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_start_under_a_taken_name_fails_and_has_no_generation() {
+    let scene = Scene::new().await;
+    let (first, join) = scene.player("taken").await;
+    assert!(Player::spawn_observed(&scene.observer, Some("taken".into()), Player, Start::Well).await.is_err());
+    let failed = scene.wait_for("ActorStartFailed").await;
+    assert!(failed.payload.as_json().starts_with(r#"{"generation":null,"error":"Actor 'taken' is already"#));
+    assert_eq!(count(&first).await, 1);
+    first.stop(None);
+    join.await.unwrap();
+    assert_eq!(scene.facts().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
+    let scene = Scene::new().await;
+    for _ in 1..=3 {
+        let (player, join) = scene.player("again").await;
+        player.cast(Tell::Panic).unwrap();
+        join.await.unwrap();
+    }
+    let mut expected = Vec::new();
+    for n in 1..=3 {
+        expected.push(format!(r#"orders://again ActorStarted {{"generation":{n},"parent":null}}"#));
+        if n > 1 {
+            expected.push(format!(r#"orders://again ActorRestarted {{"generation":{n}}}"#));
+        }
+        expected.push(format!(r#"orders://again ActorCrashed {{"generation":{n},"error":"boom","how":"panic"}}"#));
+    }
+    assert_eq!(scene.told().await, expected);
+}
+
+#[tokio::test]
+async fn a_supervisor_is_the_parent_and_still_takes_its_childs_state() {
+    let scene = Scene::new().await;
+    let (parent, parent_join) = scene.player("parent").await;
+    let name = Some("child".to_owned());
+    let (child, join): (_, JoinHandle<()>) =
+        Player::spawn_linked_observed(&scene.observer, name, Player, Start::Well, parent.get_cell()).await.unwrap();
+    assert_eq!(count(&child).await, 1);
+    child.stop(None);
+    join.await.unwrap();
+    assert_eq!(count(&parent).await, 101);
+    parent.stop(None);
+    parent_join.await.unwrap();
+    let told = scene.told().await;
+    assert!(told.contains(&r#"orders://child ActorStarted {"generation":1,"parent":"orders://parent"}"#.to_owned()));
+    assert_eq!(told.len(), 4);
+}
+
+#[tokio::test]
+async fn an_actor_without_a_name_is_known_by_its_id() {
+    let scene = Scene::new().await;
+    let (player, join) = Player::spawn_observed(&scene.observer, None, Player, Start::Well).await.unwrap();
+    let id = player.get_id();
+    player.kill();
+    join.await.unwrap();
+    let killed = format!(r#"orders://{id} ActorStopped {{"generation":1,"reason":"killed"}}"#);
+    // Killed before it took a message, it has not started; ractor tells its end all the same.
+    assert_eq!(scene.told().await, [killed]);
+}
+
+#[tokio::test]
+async fn a_watched_actor_crashes_in_a_way_that_nobody_can_tell() {
+    let scene = Scene::new().await;
+    let (stranger, join): (ActorRef<Tell>, _) =
+        Player::spawn(Some("stranger".into()), Player, Start::Well).await.unwrap();
+    assert_eq!(count(&stranger).await, 1); // so its start is over, and was not seen
+    assert!(scene.observer.watch(&stranger));
+    stranger.cast(Tell::Panic).unwrap();
+    join.await.unwrap();
+    assert!(!scene.observer.watch(&stranger));
+    let crash = scene.log.wait_for(LONG, |_| true).await.unwrap().fact;
+    assert!(
+        matches!(crash, papyra::Fact::Event(crash) if crash.payload == json(r#"{"generation":1,"error":"boom","how":null}"#))
+    );
+    assert_eq!(scene.facts().await.len(), 1);
+}
