@@ -63,6 +63,8 @@ async fn feed(writer: &mut Writer, stdin: Box<dyn Read + Send>, limit: usize) ->
     loop {
         if waiting.is_empty() {
             tokio::select! {
+                // Who interrupts a pipeline often ends its input, too: the signal is what counts.
+                biased;
                 signal = stop.wanted() => return Err(Failure::Stopped(signal)),
                 some = lines.recv() => match some {
                     Some(some) => waiting.extend(some),

@@ -135,7 +135,11 @@ impl Running {
     pub(crate) fn end_with(&mut self, signal: &str) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        // Waiting closes stdin, and its end would be another reason to end.
+        let stdin = self.child.stdin.take();
+        let ended = self.child.wait().unwrap().code();
+        drop(stdin);
+        ended
     }
 }
 
