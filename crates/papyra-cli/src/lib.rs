@@ -1,3 +1,43 @@
 //! The command line of Papyra as a library, so that a program with its own backend has all of it.
+//!
+//! The program `papyra` is nothing but [`main_with`] and Papyra's own schemes; a program that keeps logs elsewhere
+//! registers its scheme and has every command for it:
+//!
+//! ```no_run
+//! # use papyra::{Dsn, Result, Schemes, backend::memory::Memory};
+//! # async fn open_pg(_: Dsn) -> Result<Memory> { Ok(Memory::new()) }
+//! fn main() -> std::process::ExitCode {
+//!     papyra_cli::main_with(Schemes::new().with("pg", open_pg))
+//! }
+//! ```
+//!
+//! | module | is about |
+//! |---|---|
+//! | `args` | the command line as a type; each command's own part stands with the command |
+//! | `session` | what a command works with: which log, where to write |
+//! | `append`, `inspect`, `persistence`, `config`, [`demo`] | the commands |
+//! | `safe` | no text from a log reaches a terminal raw |
+//! | [`exit`] | the published exit codes |
 
+mod append;
+mod args;
+mod config;
+mod console;
 pub mod demo;
+pub mod exit;
+mod failure;
+mod glob;
+mod help;
+mod inspect;
+mod persistence;
+mod report;
+mod run;
+mod safe;
+mod session;
+mod showcase;
+mod signals;
+mod when;
+
+pub use console::Console;
+pub use exit::ExitCode;
+pub use run::{main_with, run_with};

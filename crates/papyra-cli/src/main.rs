@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `papyra`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    papyra_cli::main_with(papyra::Schemes::new())
+}

@@ -1,0 +1,201 @@
+//! `persistence inspect`: what keeps the log, under which retention, and a sample of what is in it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clap::Args;
+use papyra::{Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule};
+use serde::Serialize;
+
+use crate::{args::Output, exit::ExitCode, failure::Failure, report, safe, session::Session};
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Read at most so many facts of each kind
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: usize,
+    /// The counters of this process's handle on the log, too
+    #[arg(long)]
+    show_metrics: bool,
+}
+
+/// What was found, as it is printed in JSON.
+#[derive(Serialize)]
+struct Found {
+    backend: String,
+    log: String,
+    /// The whole log's rule under `all`, and those of kinds.
+    retention: BTreeMap<&'static str, Limits>,
+    events_sampled: usize,
+    audits_sampled: usize,
+    dead_letters_sampled: usize,
+    /// The kinds of which there may be more.
+    capped: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<MetricsSnapshot>,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    max_records: Option<u64>,
+    max_age_seconds: Option<f64>,
+    max_total_bytes: Option<u64>,
+}
+
+pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitCode, Failure> {
+    let log = session.open().await?;
+    let mut capped = Vec::new();
+    let mut skipped = 0;
+    let mut sampled = [0; Kind::KNOWN.len()];
+    for (count, kind) in sampled.iter_mut().zip(Kind::KNOWN) {
+        let (found, damaged) = sample(&log, kind, args.limit).await?;
+        *count = found;
+        // Each of the reads may have met the same damage.
+        skipped = damaged.max(skipped);
+        if found == args.limit {
+            capped.push(kind.as_str());
+        }
+    }
+    let [events_sampled, audits_sampled, dead_letters_sampled] = sampled;
+    let found = Found {
+        backend: log.backend().name().to_owned(),
+        log: log.address(),
+        retention: retention(log.retention()),
+        events_sampled,
+        audits_sampled,
+        dead_letters_sampled,
+        capped,
+        metrics: args.show_metrics.then(|| log.metrics()),
+    };
+    if matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
+        let json = report::document("papyra.inspect/1", ExitCode::Done, &found)?;
+        session.out.line(&json)?;
+    } else {
+        for line in lines(&found) {
+            session.out.line(&line)?;
+        }
+    }
+    session.out.flush()?;
+    if skipped > 0 {
+        session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// How many facts of a kind there are, counted up to a limit, and how many damaged lines were met.
+async fn sample(log: &Log, kind: Kind, limit: usize) -> Result<(usize, u64), Failure> {
+    let mut entries = log.read(ReadOptions::newest_first().kind(kind));
+    let mut found = 0;
+    while found < limit
+        && let Some(entry) = entries.next().await
+    {
+        entry?;
+        found += 1;
+    }
+    Ok((found, entries.skipped()))
+}
+
+fn retention(retention: &Retention) -> BTreeMap<&'static str, Limits> {
+    let kinds = [
+        (Kind::Event.as_str(), &retention.event),
+        (Kind::Audit.as_str(), &retention.audit),
+        (Kind::DeadLetter.as_str(), &retention.dead_letter),
+    ];
+    let kinds = kinds.into_iter().filter(|(_, rule)| !rule.is_unlimited());
+    std::iter::once(("all", &retention.all)).chain(kinds).map(|(name, rule)| (name, limits(rule))).collect()
+}
+
+fn limits(rule: &Rule) -> Limits {
+    Limits {
+        max_records: rule.max_records,
+        max_age_seconds: rule.max_age.as_ref().map(Duration::as_secs_f64),
+        max_total_bytes: rule.max_bytes,
+    }
+}
+
+fn lines(found: &Found) -> Vec<String> {
+    let mut lines = vec![format!("backend: {}", safe::text(&found.backend))];
+    for (name, limits) in &found.retention {
+        let name = if *name == "all" { "retention".to_owned() } else { format!("retention.{name}") };
+        lines.push(format!(
+            "{name}: max_records={} max_age_seconds={} max_total_bytes={}",
+            or_none(limits.max_records),
+            or_none(limits.max_age_seconds),
+            or_none(limits.max_total_bytes)
+        ));
+    }
+    let sampled = [found.events_sampled, found.audits_sampled, found.dead_letters_sampled];
+    for (kind, count) in Kind::KNOWN.iter().zip(sampled) {
+        let capped = if found.capped.contains(&kind.as_str()) { " (capped)" } else { "" };
+        lines.push(format!("{kind}s_sampled: {count}{capped}"));
+    }
+    if let Some(metrics) = &found.metrics {
+        lines.extend(counters(metrics).map(|(name, value)| format!("{name}: {value}")));
+    }
+    lines
+}
+
+fn or_none(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
+/// The counters under the names that existing scripts know.
+fn counters(metrics: &MetricsSnapshot) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+    [
+        ("records_written", metrics.records_written),
+        ("bytes_written", metrics.bytes_written),
+        ("scans", metrics.scans),
+        ("anomalies_detected", metrics.anomalies_detected),
+        ("recoveries", metrics.recoveries),
+        ("compactions", metrics.compactions),
+        ("write_errors", metrics.write_errors),
+        ("scan_errors", metrics.scan_errors),
+        ("recovery_errors", metrics.recovery_errors),
+        ("compaction_errors", metrics.compaction_errors),
+        ("reads", metrics.reads),
+    ]
+    .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use papyra::Event;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sample_is_counted_up_to_its_limit() {
+        let log = Log::memory();
+        let facts: Vec<_> = (0..5).map(|n| Event::new("local://1", format!("E{n}")).into()).collect();
+        log.append(&facts).await.unwrap();
+        assert_eq!(sample(&log, Kind::Event, 3).await.unwrap(), (3, 0));
+        assert_eq!(sample(&log, Kind::Event, 9).await.unwrap(), (5, 0));
+        assert_eq!(sample(&log, Kind::Audit, 9).await.unwrap(), (0, 0));
+    }
+
+    #[test]
+    fn the_lines_are_those_that_scripts_know() {
+        let kept = Retention::all(Rule::default().with_max_age(Duration::from_secs(60)).with_max_records(9))
+            .with_kind(Kind::Audit, Rule::default().with_max_bytes(7));
+        let found = Found {
+            backend: "json".to_owned(),
+            log: "json:a".to_owned(),
+            retention: retention(&kept),
+            events_sampled: 3,
+            audits_sampled: 0,
+            dead_letters_sampled: 1,
+            capped: vec!["event"],
+            metrics: Some(MetricsSnapshot::default()),
+        };
+        let expected = [
+            "backend: json",
+            "retention: max_records=9 max_age_seconds=60 max_total_bytes=None",
+            "retention.audit: max_records=None max_age_seconds=None max_total_bytes=7",
+            "events_sampled: 3 (capped)",
+            "audits_sampled: 0",
+            "dead_letters_sampled: 1",
+            "records_written: 0",
+        ];
+        assert_eq!(lines(&found)[..7], expected);
+    }
+}

@@ -1,0 +1,100 @@
+//! Reports as JSON documents, and as files.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use papyra::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::{exit::ExitCode, failure::Failure, safe};
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: &'a str,
+    ok: bool,
+    exit: u8,
+    #[serde(flatten)]
+    report: &'a T,
+}
+
+/// The report as one line of JSON that names its schema and its verdict.
+pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -> Result<String, Failure> {
+    let document = Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report };
+    let json = serde_json::to_string(&document)
+        .map_err(|error| Error::new(ErrorKind::Internal, "the report cannot be written as JSON").with_source(error))?;
+    Ok(safe::json(&json).into_owned())
+}
+
+/// Writes a report into a file that only its owner can read. An older report is replaced whole, so that nobody ever reads
+/// half of one; what is no regular file (`/dev/stderr`, a pipe) is written to.
+pub(crate) fn write(path: &Path, json: &str) -> Result<(), Failure> {
+    let written = match fs::metadata(path) {
+        Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).and_then(|file| fill(file, json)),
+        _ => replace(path, json),
+    };
+    written.map_err(|error| {
+        // A directory that is not there is not a log that is not there.
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => ErrorKind::Create,
+            _ => Error::io("write", path, io::Error::from(error.kind())).kind(),
+        };
+        Error::new(kind, format!("cannot write the report `{}`", path.display())).with_source(error).into()
+    })
+}
+
+fn replace(path: &Path, json: &str) -> io::Result<()> {
+    let temporary = temporary(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written =
+        options.open(&temporary).and_then(|file| fill(file, json)).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // It may not even exist; the first error is the one that counts.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn fill(mut file: File, json: &str) -> io::Result<()> {
+    file.write_all(json.as_bytes())?;
+    file.write_all(b"\n")
+}
+
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.tmp", std::process::id()));
+    Ok(path.with_file_name(hidden))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_replaces_the_older_one_and_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        fs::write(&path, "a much longer report of yesterday").unwrap();
+        write(&path, "{}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_created_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let failure = write(&dir.path().join("missing/report.json"), "{}").unwrap_err();
+        assert_eq!(failure.exit_code(), ExitCode::CannotCreate);
+        assert!(write(dir.path(), "{}").is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
