@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::{
-    Backend, Dsn, Durability, Error, ErrorKind, Log, Result,
+    Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, RecorderSource, Result,
     backend::{
         file::{FileConfig, JsonLog},
         memory::Memory,
@@ -26,6 +26,32 @@ use crate::{
 /// `Config` for an address that is wrong; nothing was touched. A file is neither read nor created before it is used.
 pub async fn open(url: &str) -> Result<Log> {
     Schemes::new().open(url).await
+}
+
+impl Recorder {
+    /// Opens the log at an address, checks it, and starts recording; a damaged log is refused, but for a torn tail. With
+    /// other settings: [`Recorder::builder`] and its [`open`](RecorderBuilder::open).
+    ///
+    /// # Errors
+    /// Those of [`RecorderBuilder::open`].
+    pub async fn open(address: &str) -> Result<Recorder> {
+        Recorder::builder(address).open().await
+    }
+}
+
+impl RecorderBuilder {
+    /// Opens the log, runs the [startup check](crate::startup), takes the writer's lock, and starts recording.
+    ///
+    /// # Errors
+    /// `Config` for a wrong address; `Corrupt` if the log is damaged and the check does not let that pass; `Locked` if
+    /// another process writes to it; whatever else keeps it from being written to.
+    pub async fn open(self) -> Result<Recorder> {
+        let log = match &self.source {
+            RecorderSource::Log(log) => log.clone(),
+            RecorderSource::Address(address) => open(&address.0).await?,
+        };
+        self.open_on(log).await
+    }
 }
 
 /// Opens the log of an address, whose own options have been checked.

@@ -21,7 +21,7 @@ mod room;
 mod state;
 mod writer;
 
-pub use builder::RecorderBuilder;
+pub use builder::{Address, RecorderBuilder, RecorderSource};
 pub use health::{RecorderHealth, ShutdownReport};
 
 /// What actors hold to record facts. Cheap to clone; all clones are the same recorder.
@@ -67,9 +67,9 @@ impl Recorder {
         Recorder::builder(log).start()
     }
 
-    /// A recorder with other settings.
-    pub fn builder(log: Log) -> RecorderBuilder {
-        RecorderBuilder::new(log)
+    /// A recorder with other settings, for a [`Log`] or for the address of one.
+    pub fn builder(source: impl Into<RecorderSource>) -> RecorderBuilder {
+        RecorderBuilder::new(source.into())
     }
 
     /// Records a fact, or drops and counts it. From any thread, from `Drop` handlers and panic hooks, after the host's

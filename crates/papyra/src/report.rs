@@ -1,8 +1,12 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Kind;
 
@@ -67,6 +71,7 @@ pub struct Anomaly {
     /// What was found.
     pub kind: AnomalyKind,
     /// The file, or the name of the stream or table.
+    #[serde(serialize_with = "path")]
     pub path: PathBuf,
     /// Byte offset in the file, from 0, where bytes are concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +115,15 @@ impl Anomaly {
         self.seqs = Some((first, last));
         self
     }
+}
+
+/// A path that is not UTF-8 is shown as well as it can be: a report must never fail over it.
+fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.display().to_string()))
 }
 
 /// How many findings a report carries in full; the rest is only counted.
@@ -180,8 +194,10 @@ pub struct RecoveryReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<ScanReport>,
     /// Files that were rewritten or cut.
+    #[serde(serialize_with = "paths")]
     pub repaired: Vec<PathBuf>,
     /// Copies of the originals.
+    #[serde(serialize_with = "paths")]
     pub quarantined: Vec<PathBuf>,
     /// Entries that were given up, all in all.
     pub lost: u64,

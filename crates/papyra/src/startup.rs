@@ -1,4 +1,12 @@
-//! What happens to a log before actors start.
+//! The startup check: what happens to a log before actors start.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{
+    AnomalyKind, Error, ErrorKind, Log, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions, ScanReport,
+};
 
 /// What the startup check does about damage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,4 +21,176 @@ pub enum StartupMode {
     FailOnAnomaly,
     /// Recover a damaged log, and start if it is sound then.
     Recover,
+}
+
+/// How to check a log before actors start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StartupConfig {
+    /// What to do about damage.
+    pub mode: StartupMode,
+    /// How to recover, in [`StartupMode::Recover`].
+    pub recovery: RecoveryConfig,
+    /// Let a torn tail pass if nothing else is wrong: it is what every crash leaves, and opening the log for writing
+    /// settles it.
+    pub allow_torn_tail: bool,
+    /// How long the whole check may take; `None` is as long as it needs.
+    pub timeout: Option<Duration>,
+}
+
+impl StartupConfig {
+    /// Check in this mode.
+    pub fn new(mode: StartupMode) -> Self {
+        StartupConfig { mode, ..StartupConfig::default() }
+    }
+
+    /// Drop damaged bytes, and start.
+    pub fn recover_with_repair() -> Self {
+        StartupConfig::new(StartupMode::Recover)
+    }
+
+    /// Keep the originals of damaged files in this directory, drop damaged bytes, and start.
+    pub fn recover_with_quarantine(directory: impl Into<std::path::PathBuf>) -> Self {
+        StartupConfig::recover_with_repair().with_recovery(RecoveryConfig::quarantine(directory))
+    }
+
+    /// Says how to recover.
+    #[must_use]
+    pub fn with_recovery(mut self, recovery: RecoveryConfig) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// Lets a torn tail pass if nothing else is wrong, or not.
+    #[must_use]
+    pub fn with_torn_tail_allowed(mut self, allowed: bool) -> Self {
+        self.allow_torn_tail = allowed;
+        self
+    }
+
+    /// Says how long the whole check may take.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// What a startup check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StartupVerdict {
+    /// Nothing was found.
+    Healthy,
+    /// There is no log yet: a first start.
+    NoLog,
+    /// The backend cannot scan, so there is nothing to decide on.
+    Unsupported,
+    /// There are findings, and the mode lets them pass.
+    Tolerated,
+    /// There are findings, and the mode does not let them pass.
+    Damaged,
+    /// There were findings; after recovery there are none.
+    Recovered,
+    /// There are findings after recovery too.
+    StillDamaged,
+}
+
+impl StartupVerdict {
+    /// Whether actors may start.
+    pub fn passes(self) -> bool {
+        !matches!(self, StartupVerdict::Damaged | StartupVerdict::StillDamaged)
+    }
+}
+
+/// What a startup check found and did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StartupReport {
+    /// What it came to.
+    pub verdict: StartupVerdict,
+    /// What the first scan found; `None` if there was nothing to scan.
+    pub scan: Option<ScanReport>,
+    /// What the recovery did, if there was one; its second scan is in it.
+    pub recovery: Option<RecoveryReport>,
+}
+
+impl StartupReport {
+    fn new(verdict: StartupVerdict) -> Self {
+        StartupReport { verdict, scan: None, recovery: None }
+    }
+
+    /// The error for a program that must not start on this log; `Ok` if it may.
+    ///
+    /// # Errors
+    /// `Corrupt`, with the number of findings and the first of them.
+    pub fn into_result(self, log: &Log) -> Result<StartupReport> {
+        if self.verdict.passes() {
+            return Ok(self);
+        }
+        let after = self.recovery.as_ref().and_then(|recovery| recovery.after.as_ref());
+        let found = after.or(self.scan.as_ref());
+        let total = found.map_or(0, |found| found.anomalies_total);
+        let first = found.and_then(|found| found.anomalies.first());
+        let first = first.map(|first| format!(", the first: {} ({})", first.kind, first.detail)).unwrap_or_default();
+        Err(Error::new(ErrorKind::Corrupt, format!("the log `{}` has {total} anomalies{first}", log.address()))
+            .with_cure(
+                "look at them with `papyra persistence scan`, then recover with `papyra doctor run --mode recover`",
+            ))
+    }
+}
+
+/// Checks a log before actors start: scan, decide, recover if the mode says so, scan again. The command line's `doctor run`
+/// and `persistence startup-check`, and [`Recorder::open`](crate::Recorder::open) all do exactly this.
+///
+/// # Errors
+/// Only if it could not look or could not recover; damage is in the report. `Unavailable` if the timeout is over. With a
+/// timeout it must be called within a tokio runtime with timers.
+pub async fn check(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
+    if config.mode == StartupMode::Recover
+        && config.recovery.mode == RecoveryMode::Quarantine
+        && config.recovery.quarantine_dir.is_none()
+    {
+        return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
+            .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));
+    }
+    let Some(timeout) = config.timeout else { return unlimited(log, config).await };
+    tokio::time::timeout(timeout, unlimited(log, config)).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("the startup check of `{}` took longer than {timeout:?}", log.address()),
+        )
+        .with_cure("give it more time, or compact the log so that there is less to look at"))
+    })
+}
+
+async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
+    let scan = match log.scan(ScanOptions::default()).await {
+        Ok(scan) => scan,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(StartupReport::new(StartupVerdict::NoLog)),
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            return Ok(StartupReport::new(StartupVerdict::Unsupported));
+        }
+        Err(error) => return Err(error),
+    };
+    let only_torn = scan.anomalies_total == scan.anomalies.len() as u64
+        && scan.anomalies.iter().all(|anomaly| anomaly.kind == AnomalyKind::TruncatedLine);
+    let mut report = StartupReport::new(StartupVerdict::Healthy);
+    report.verdict = match config.mode {
+        _ if scan.is_clean() => StartupVerdict::Healthy,
+        StartupMode::Ignore | StartupMode::ScanOnly => StartupVerdict::Tolerated,
+        _ if config.allow_torn_tail && only_torn => StartupVerdict::Tolerated,
+        StartupMode::FailOnAnomaly => StartupVerdict::Damaged,
+        StartupMode::Recover => {
+            let recovery = log.recover(&config.recovery).await?;
+            // The recovery's own second scan is not taken on trust.
+            let after = log.scan(ScanOptions::default()).await?;
+            let verdict = if after.is_clean() { StartupVerdict::Recovered } else { StartupVerdict::StillDamaged };
+            report.recovery = Some(RecoveryReport { after: Some(after), ..recovery });
+            verdict
+        }
+    };
+    report.scan = Some(scan);
+    Ok(report)
 }

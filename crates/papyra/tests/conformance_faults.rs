@@ -6,13 +6,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
-    time::SystemTime,
 };
 
 use async_trait::async_trait;
 use papyra::{
-    Anomaly, AnomalyKind, Appended, Backend, CompactionReport, Entry, EntryStream, Error, ErrorKind, Event, Fact, Kind,
-    Order, Position, ReadOptions, RecoveryConfig, RecoveryMode, RecoveryReport, Result, Retention, ScanOptions,
+    Anomaly, AnomalyKind, Appended, Backend, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind,
+    Event, Fact, Kind, Order, Position, ReadOptions, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions,
     ScanReport,
     conformance::{self, Harness},
 };
@@ -237,11 +236,11 @@ impl Backend for Faulty {
         Ok(RecoveryReport::default())
     }
 
-    async fn compact(&self, retention: &Retention, now: SystemTime) -> Result<CompactionReport> {
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
         let mut state = self.state();
         let mut report = CompactionReport::default();
         report.before_records = state.entries.len() as u64;
-        let mut cut = retention.cut(now);
+        let mut cut = config.retention.cut(config.now);
         let mut kept: Vec<Entry> = state.entries.iter().rev().filter(|entry| cut.keeps(entry)).cloned().collect();
         kept.reverse();
         let unchanged = kept.len() == state.entries.len();

@@ -129,6 +129,9 @@ impl Active {
 
     /// Makes everything durable before the writer ends.
     pub(super) fn finish(&mut self) -> Result<()> {
+        if self.has_remarks() {
+            self.commit(&[])?;
+        }
         let _held = self.swap.hold()?;
         if self.unsynced.first_seq.is_some() { self.sync() } else { Ok(()) }
     }
