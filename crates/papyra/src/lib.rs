@@ -51,7 +51,7 @@ pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use payload::Payload;
 pub use position::{Entry, Position};
-pub use recorder::{Address, Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
+pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::{
-    Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, RecorderSource, Result,
+    Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, Result,
     backend::{
         file::{FileConfig, JsonLog},
         memory::Memory,
     },
     nearest::nearest,
+    recorder::Source,
     units::{format_size, parse_size},
 };
 
@@ -46,9 +47,9 @@ impl RecorderBuilder {
     /// `Config` for a wrong address; `Corrupt` if the log is damaged and the check does not let that pass; `Locked` if
     /// another process writes to it; whatever else keeps it from being written to.
     pub async fn open(self) -> Result<Recorder> {
-        let log = match &self.source {
-            RecorderSource::Log(log) => log.clone(),
-            RecorderSource::Address(address) => open(&address.0).await?,
+        let log = match &self.source.0 {
+            Source::Log(log) => log.clone(),
+            Source::Address(address) => open(address).await?,
         };
         self.open_on(log).await
     }

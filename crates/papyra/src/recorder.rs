@@ -21,7 +21,8 @@ mod room;
 mod state;
 mod writer;
 
-pub use builder::{Address, RecorderBuilder, RecorderSource};
+pub(crate) use builder::Source;
+pub use builder::{RecorderBuilder, RecorderSource};
 pub use health::{RecorderHealth, ShutdownReport};
 
 /// What actors hold to record facts. Cheap to clone; all clones are the same recorder.

@@ -1,6 +1,6 @@
 //! How a recorder is to be.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Handle, Recorder, queue::Queue, writer};
 use crate::{
@@ -15,40 +15,42 @@ const LEAST_QUEUE_BYTES: usize = 16 << 10;
 /// How long the drop of the last handle may take, unless configured otherwise.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a recorder records into: a [`Log`], or the address of one.
-#[derive(Clone, Debug)]
-pub enum RecorderSource {
-    /// A log that is open already.
+/// What a recorder records into: a [`Log`], or the address of one as [`open`](crate::open) takes it.
+#[derive(Clone)]
+pub struct RecorderSource(pub(crate) Source);
+
+#[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each recorder, and it does not move about")]
+pub(crate) enum Source {
     Log(Log),
-    /// The address of a log, as [`open`](crate::open) takes it.
-    Address(Address),
+    Address(String),
 }
 
-/// The address of a log. It may hold a password, so it never shows itself.
-#[derive(Clone)]
-pub struct Address(pub(crate) String);
-
-impl std::fmt::Debug for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Address(…)")
+impl fmt::Debug for RecorderSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Log(log) => log.fmt(f),
+            // An address may hold a password.
+            Source::Address(_) => f.write_str("address"),
+        }
     }
 }
 
 impl From<Log> for RecorderSource {
     fn from(log: Log) -> Self {
-        RecorderSource::Log(log)
+        RecorderSource(Source::Log(log))
     }
 }
 
 impl From<&str> for RecorderSource {
     fn from(address: &str) -> Self {
-        RecorderSource::Address(Address(address.to_owned()))
+        RecorderSource(Source::Address(address.to_owned()))
     }
 }
 
 impl From<String> for RecorderSource {
     fn from(address: String) -> Self {
-        RecorderSource::Address(Address(address))
+        RecorderSource(Source::Address(address))
     }
 }
 
@@ -96,7 +98,7 @@ impl RecorderBuilder {
     /// `Config` if the queue is too small, or if the log was named by its address, which only
     /// [`open`](RecorderBuilder::open) can open; `Io` if the system has no thread to give.
     pub fn start(self) -> Result<Recorder> {
-        let RecorderSource::Log(log) = self.source.clone() else {
+        let Source::Log(log) = self.source.0.clone() else {
             return Err(Error::new(
                 ErrorKind::Config,
                 "a recorder that is named by an address must be opened, not started",
