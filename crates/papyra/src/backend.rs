@@ -1,6 +1,6 @@
 //! The contract: what a backend must do to keep a log.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
@@ -120,11 +120,13 @@ pub struct Appended {
     pub remarks: Vec<Entry>,
     /// Bytes that the batch took in storage, remarks included.
     pub bytes: u64,
+    /// How long the sync took that made the batch durable; `None` if there was none, or it is not known.
+    pub synced_in: Option<Duration>,
 }
 
 impl Appended {
     /// One position per fact and the bytes that they took.
     pub fn new(positions: Vec<Position>, bytes: u64) -> Self {
-        Appended { positions, remarks: Vec::new(), bytes }
+        Appended { positions, bytes, ..Appended::default() }
     }
 }

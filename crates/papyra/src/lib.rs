@@ -46,7 +46,7 @@ pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
 pub use log::Log;
 pub use log_options::LogOptions;
-pub use metrics::{Metrics, MetricsSnapshot};
+pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use payload::Payload;
