@@ -56,6 +56,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - With `since` it MUST yield exactly the entries whose timestamp is not below it, in whatever order timestamps
     ///   stand in the log. `[since_is_exact]`
     /// - With `kinds` it MUST yield exactly the entries of these kinds. `[read_selects_kinds]`
+    /// - With `about` it MUST yield exactly the entries about this actor, whatever form its address has in the log.
+    ///   `[read_selects_actors]`
     /// - A log without facts MUST give an empty stream or the error `NotFound`. `[an_empty_log_reads_as_nothing]`
     /// - A damaged entry MUST be skipped and counted ([`EntryStream::skipped`]), never yielded and never end the stream:
     ///   an `Err` means that we could not look.
