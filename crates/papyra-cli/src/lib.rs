@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `persistence`, `config`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `persistence`, `metrics`, `config`, `manual`, [`demo`] | the commands |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
@@ -29,6 +29,8 @@ mod failure;
 mod glob;
 mod help;
 mod inspect;
+mod manual;
+mod metrics;
 mod persistence;
 mod report;
 mod run;
@@ -36,6 +38,7 @@ mod safe;
 mod session;
 mod showcase;
 mod signals;
+mod timeline;
 mod when;
 
 pub use console::Console;

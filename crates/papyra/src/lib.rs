@@ -32,6 +32,7 @@ mod recorder;
 mod report;
 mod retention;
 pub mod startup;
+mod stats;
 pub mod units;
 
 pub use address::ActorAddress;
@@ -55,3 +56,4 @@ pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, Sh
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};
+pub use stats::Stats;
