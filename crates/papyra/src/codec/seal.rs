@@ -29,6 +29,15 @@ pub(crate) fn looks_sealed(line: &[u8]) -> bool {
     memchr::memmem::find(end, b"\"crc\"").is_some() || memchr::memmem::find(end, b",\"seq\":").is_some()
 }
 
+/// Whether a line that is not sealed once was: it still ends in the form of a trailer, or in a `seq` and as many bytes as a
+/// trailer has. No other program writes either, and one flipped bit cannot spoil both.
+pub(crate) fn was_sealed(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    let before = &line[..line.len().saturating_sub(TRAILER)];
+    let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    claimed(line).is_some() || digits > 0 && before[..before.len() - digits].ends_with(b",\"seq\":")
+}
+
 /// Closes the line that begins at `start` of `out`: adds the trailer, not the newline. Gives the checksum.
 pub(super) fn seal(out: &mut Vec<u8>, start: usize) -> u32 {
     let crc = crc32c::crc32c(&out[start..]);

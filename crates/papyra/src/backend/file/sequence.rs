@@ -58,6 +58,9 @@ pub(super) struct Sequence {
     /// Entries missing of what earlier headers certified.
     shortage: u64,
     gaps: Vec<(u64, u64)>,
+    /// Below the first number of a part without a header: nobody knows whether these were ever here, so none is missing, but
+    /// one that comes late is no copy.
+    unknown: Vec<(u64, u64)>,
     recent: Recent,
 }
 
@@ -94,6 +97,10 @@ impl Sequence {
 
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
     pub(super) fn begin(&mut self, seq: u64) {
+        let first = self.next.max(1);
+        if seq > first {
+            self.unknown.push((first, seq - 1));
+        }
         self.next = seq;
     }
 
@@ -159,19 +166,24 @@ impl Sequence {
     }
 
     fn take_from_gap(&mut self, seq: u64) -> bool {
-        let Some(at) = self.gaps.iter().position(|gap| (gap.0..=gap.1).contains(&seq)) else { return false };
-        let (first, last) = self.gaps[at];
-        match (first == seq, last == seq) {
-            (true, true) => drop(self.gaps.remove(at)),
-            (true, false) => self.gaps[at].0 += 1,
-            (false, true) => self.gaps[at].1 -= 1,
-            (false, false) => {
-                self.gaps[at].1 = seq - 1;
-                self.gaps.insert(at + 1, (seq + 1, last));
-            }
-        }
-        true
+        take(&mut self.gaps, seq) || take(&mut self.unknown, seq)
     }
+}
+
+/// Takes a number out of the gap that it is in; whether it is in any.
+fn take(gaps: &mut Vec<(u64, u64)>, seq: u64) -> bool {
+    let Some(at) = gaps.iter().position(|gap| (gap.0..=gap.1).contains(&seq)) else { return false };
+    let (first, last) = gaps[at];
+    match (first == seq, last == seq) {
+        (true, true) => drop(gaps.remove(at)),
+        (true, false) => gaps[at].0 += 1,
+        (false, true) => gaps[at].1 -= 1,
+        (false, false) => {
+            gaps[at].1 = seq - 1;
+            gaps.insert(at + 1, (seq + 1, last));
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -197,6 +209,17 @@ mod tests {
         assert_eq!(sequence.fact(5, 5), Verdict::Repeated { same_bytes: true });
         assert_eq!(sequence.fact(1, 7), Verdict::Repeated { same_bytes: false });
         assert_eq!(sequence.fact(6, 6), FINE);
+    }
+
+    #[test]
+    fn without_a_header_a_number_below_the_first_is_late_and_no_copy() {
+        let mut sequence = Sequence::default();
+        sequence.begin(40);
+        assert_eq!(sequence.fact(40, 40), FINE);
+        assert_eq!(sequence.fact(7, 7), Verdict::Late);
+        assert_eq!(sequence.fact(8, 8), Verdict::Late);
+        assert_eq!(sequence.fact(7, 9), Verdict::Repeated { same_bytes: false });
+        assert_eq!(sequence.lost(), 0);
     }
 
     #[test]
