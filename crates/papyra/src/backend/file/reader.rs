@@ -52,11 +52,15 @@ impl Reader {
         let failed = |error| Error::io("read", path, error);
         let file = Arc::new(storage::open_for_reading(path)?);
         let size = file.metadata().map_err(failed)?.len();
-        let (end, layout) = End::of(&file, size, path)?;
-        if let Some(after) = options.after
-            && after.seq().is_none_or(|seq| seq >= end.next_seq)
-        {
-            return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+        let (mut end, layout) = End::seen_from_behind(&file, size, path)?;
+        if let Some(after) = options.after {
+            let is_beyond = |end: &End| after.seq().is_none_or(|seq| seq >= end.next_seq);
+            if is_beyond(&end) {
+                end.look_elsewhere(&file, &layout).map_err(failed)?;
+            }
+            if is_beyond(&end) {
+                return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+            }
         }
         Ok(Reader {
             file,
@@ -201,7 +205,7 @@ impl Reader {
             parts.reverse();
         }
         let more = parts.iter().all(|part| match part.is {
-            Is::Fact { tail, crc } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
+            Is::Fact { tail, crc, .. } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
             Is::Header(_) => true,
             Is::Odd | Is::Open | Is::Junk => {
                 self.skip();
