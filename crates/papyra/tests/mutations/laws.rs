@@ -190,10 +190,13 @@ pub fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
         return;
     }
     let place = Place::with(bytes);
+    if let Some(path) = std::env::var_os("PAPYRA_DUMP") { fs::write(path, bytes).unwrap(); }
     let found = place.scan();
     findings(&found, bytes);
     let before = gathered(&place.read(ReadOptions::oldest_first()));
-    assert_eq!(gathered(&place.read(ReadOptions::newest_first())), before, "both orders show the same");
+let newest = gathered(&place.read(ReadOptions::newest_first()));
+    let differ: Vec<_> = before.iter().filter(|one| !newest.contains(one)).chain(newest.iter().filter(|one| !before.contains(one))).collect();
+    assert!(newest == before, "only one order shows {differ:?}, {} {}", before.len(), newest.len());
     if !found.is_clean() {
         let refused = place.run(place.log().compact_as(&samples::compaction(random)));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Corrupt);
@@ -211,9 +214,9 @@ pub fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
     assert!(again.bytes() == recovered, "the same damage gives the same bytes");
     of_a_sound_log(&recovered, mixed, random);
 
-    writing_goes_on(bytes, random);
+    writing_goes_on(bytes, mixed, random);
     if !recovered.is_empty() {
-        writing_goes_on(&recovered, random);
+        writing_goes_on(&recovered, mixed, random);
     }
 }
 
@@ -221,7 +224,9 @@ fn findings(found: &ScanReport, bytes: &[u8]) {
     assert_eq!(found.anomalies_total, found.anomalies.len() as u64);
     let places: Vec<_> = found.anomalies.iter().map(|a| (a.offset.unwrap(), a.length.unwrap())).collect();
     assert!(places.is_sorted_by_key(|(offset, _)| *offset), "in the order of the file: {:#?}", found.anomalies);
-    assert!(places.windows(2).all(|two| two[0].0 + two[0].1 <= two[1].0), "apart: {:#?}", found.anomalies);
+    let mut regions = places.iter().filter(|(_, len)| *len > 0);
+    let mut end = 0;
+    assert!(regions.all(|(offset, len)| std::mem::replace(&mut end, offset + len) <= *offset), "apart: {:#?}", found.anomalies);
     assert!(places.iter().all(|(offset, len)| offset + len <= bytes.len() as u64));
 }
 
@@ -234,14 +239,17 @@ fn what_is_sound_stays(before: &[u8], after: &[u8]) {
     }
     let legacy =
         after.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"{\"kind\":\"log\"")).count() as u64;
+    let at = |line: &[u8]| before.windows(line.len()).position(|own| own == line);
     for (number, line) in firsts.into_iter().filter(|(number, _)| *number > legacy) {
-        let stays = kept.iter().filter(|(_, own)| *own == line).count();
-        assert_eq!(stays, 1, "entry {number} stands {stays} times: {}", String::from_utf8_lossy(line));
+        let stays: Vec<_> = kept.iter().filter(|(own, _)| *own == number).collect();
+        assert_eq!(stays.len(), 1, "entry {number} stands {} times", stays.len());
+        // One that stands before it may have been no whole line, but sound.
+        assert!(at(stays[0].1).is_some_and(|own| Some(own) <= at(line)), "entry {number} is not the first of its number");
     }
 }
 
 /// New facts get new numbers, nothing that has its newline is touched, and the new facts are read.
-fn writing_goes_on(bytes: &[u8], random: &mut Random) {
+fn writing_goes_on(bytes: &[u8], mixed: bool, random: &mut Random) {
     let place = Place::with(bytes);
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let taken: Vec<u64> = sealed(bytes).iter().map(|(number, _)| *number).collect();
@@ -253,5 +261,6 @@ fn writing_goes_on(bytes: &[u8], random: &mut Random) {
     let read: Vec<u64> = place.read(ReadOptions::oldest_first()).iter().map(seq).collect();
     assert!(given.iter().all(|number| read.contains(number)));
     let found = place.scan();
-    assert!(found.anomalies_total <= before.anomalies_total, "{:#?}\nwas\n{:#?}", found.anomalies, before.anomalies);
+    // The header of another log may claim numbers that then are missed.
+    assert!(mixed || found.anomalies_total <= before.anomalies_total, "{:#?}\nwas\n{:#?}", found.anomalies, before.anomalies);
 }

@@ -27,6 +27,8 @@ pub(super) struct Layout {
     pub(super) sealed_from: u64,
     /// Lines before it.
     pub(super) legacy_lines: u64,
+    /// Where they end: junk may stand between them and the first sealed line.
+    pub(super) legacy_end: u64,
 }
 
 impl Layout {
@@ -35,7 +37,7 @@ impl Layout {
     pub(super) fn of(file: &Arc<File>, end: u64, path: &Path) -> Result<Layout> {
         let failed = |error| Error::io("read", path, error);
         let mut lines = Forward::new(file.clone(), 0, end);
-        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0 };
+        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0, legacy_end: end };
         let mut parts = Vec::new();
         while let Some(raw) = lines.next().map_err(failed)? {
             if let Raw::Line { offset, bytes } = raw {
@@ -47,6 +49,7 @@ impl Layout {
                 };
                 if let Some(part) = parts.iter().find(|part| begins(&part.is)) {
                     layout.sealed_from = offset + part.range.start as u64;
+                    layout.legacy_end = offset;
                     match &part.is {
                         Is::Header(HeaderLine::Header(header)) => layout.header = Some(header.clone()),
                         Is::Header(HeaderLine::Newer(format)) => return Err(newer(path, *format)),

@@ -91,7 +91,7 @@ impl Reader {
 
     fn forward(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         if self.after() < self.layout.legacy_lines {
-            let mut lines = Forward::new(self.file.clone(), 0, self.layout.sealed_from);
+            let mut lines = Forward::new(self.file.clone(), 0, self.layout.legacy_end);
             let mut line = 0;
             while let Some(raw) = lines.next()? {
                 line += 1;
@@ -128,7 +128,7 @@ impl Reader {
             }
         }
         let mut line = self.layout.legacy_lines;
-        let mut lines = Backward::new(self.file.clone(), 0, self.layout.sealed_from);
+        let mut lines = Backward::new(self.file.clone(), 0, self.layout.legacy_end);
         while line > self.after() {
             let Some(raw) = lines.next()? else { break };
             if !self.legacy(raw, line, sink) {

@@ -158,8 +158,11 @@ impl Salvage {
             header.first_seq = count.legacy + 1;
         } else {
             // What a lost file held was given up with this: the log begins behind what was dropped on purpose.
-            self.lost += (header.first_seq - 1).saturating_sub(count.dropped_through);
-            header.first_seq = header.first_seq.min(count.dropped_through + 1);
+            let (first, dropped) = (header.first_seq, count.dropped_through);
+            let came_late = self.late.iter().filter(|late| (dropped + 1..first).contains(&late.seq)).count() as u64;
+            self.lost += (first - 1).saturating_sub(dropped.saturating_add(came_late));
+            let lowest = self.late.first().map_or(u64::MAX, |late| late.seq);
+            header.first_seq = first.min(dropped + 1).min(lowest);
         }
         header.dropped_through = count.dropped_through;
         // The last number includes those of damaged lines at the end: they may have been acknowledged.

@@ -59,7 +59,7 @@ pub(super) struct Sequence {
     shortage: u64,
     /// Numbers that are missing.
     gaps: Gaps,
-    /// Numbers of the certified part that were not met yet: most of them were dropped on purpose.
+    /// Numbers that were not met and are not missed, of the certified part say: most of them were dropped on purpose.
     holes: Gaps,
     recent: Recent,
 }
@@ -90,6 +90,9 @@ impl Sequence {
         } else {
             Verdict::InOrder { gap: None }
         };
+        if !self.sealed && self.legacy == 0 {
+            self.forgo(first);
+        }
         self.next = if self.sealed { self.next.max(first) } else { lowest.max(first) };
         self.sealed = true;
         self.certified = Certified {
@@ -105,7 +108,15 @@ impl Sequence {
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
     pub(super) fn begin(&mut self, seq: u64) {
         self.next = seq.max(self.legacy + 1);
+        self.forgo(self.next);
         self.sealed = true;
+    }
+
+    /// What should stand before this number is not missed, but it may come late.
+    fn forgo(&mut self, before: u64) {
+        if before > self.legacy + 1 {
+            self.holes.add(self.legacy + 1, before - 1);
+        }
     }
 
     /// A line stands here from before sealing began: its number is that of its line.
@@ -215,6 +226,20 @@ mod tests {
         assert_eq!(sequence.fact(11, 11), FINE);
         assert_eq!(sequence.fact(5, 5), Verdict::Late);
         assert_eq!(sequence.end().fault(), None);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_number_comes_late() {
+        let mut headless = Sequence::default();
+        headless.begin(9);
+        let mut headed = Sequence::default();
+        headed.header(&Header::first("x".into(), 9, crate::Timestamp::default()));
+        for mut sequence in [headless, headed] {
+            assert_eq!(sequence.fact(9, 9), FINE);
+            assert_eq!(sequence.fact(2, 2), Verdict::Late);
+            assert_eq!(sequence.fact(2, 3), Verdict::Repeated { same_bytes: false });
+            assert_eq!(sequence.lost(), 0);
+        }
     }
 
     #[test]
