@@ -62,6 +62,9 @@ pub(crate) fn sealed_prefix(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// No log counts further. It leaves room to reckon with numbers that a hostile line claims.
+pub(crate) const MAX_SEQ: u64 = u64::MAX >> 1;
+
 /// What stands between the members of a fact and its checksum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Tail {
@@ -79,7 +82,7 @@ pub(crate) fn tail(line: &[u8]) -> Option<Tail> {
     if seq.len() > 1 && seq.starts_with('0') {
         return None;
     }
-    let seq: u64 = seq.parse().ok()?;
+    let seq: u64 = seq.parse().ok().filter(|seq| (1..=MAX_SEQ).contains(seq))?;
     match number_before(&line[..start], b",\"skew\":").and_then(|(text, at)| text.parse::<f64>().ok().zip(Some(at))) {
         Some((skew, at)) if skew.is_finite() => Some(Tail { seq, skew: Some(skew), start: at }),
         _ => Some(Tail { seq, skew: None, start }),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     Fact,
-    codec::{self, Form, HeaderLine, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// Garbage between two lines that is put up with when looking for the second: a damaged newline, and little more.
@@ -27,7 +27,7 @@ pub(super) enum Is {
     /// A sealed header.
     Header(HeaderLine),
     /// A sealed fact.
-    Fact { tail: Tail, crc: u32 },
+    Fact { tail: Tail, head: Head, crc: u32 },
     /// Sealed, but neither header nor fact.
     Odd,
     /// A whole line that is not sealed: an old one, another program's, or a damaged one.
@@ -85,7 +85,10 @@ fn push_sealed(parts: &mut Vec<Part>, line: &[u8], range: Range<usize>) {
 fn sealed(line: &[u8], crc: u32) -> Is {
     match codec::Header::decode(line) {
         Some(header) => Is::Header(header),
-        None => codec::tail(line).map_or(Is::Odd, |tail| Is::Fact { tail, crc }),
+        None => match codec::tail(line).and_then(|tail| Some((tail, codec::head(line, &tail)?))) {
+            Some((tail, head)) => Is::Fact { tail, head, crc },
+            None => Is::Odd,
+        },
     }
 }
 
@@ -100,6 +103,9 @@ pub(super) enum Open {
 
 /// Judges an open line from before sealing began: JSON object, string `kind`, number `timestamp`.
 pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
+    if codec::is_sealed(line).is_some() {
+        return Open::Damaged("sealed, but neither a header nor a fact with a `seq`".to_owned());
+    }
     let line = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
     match readable(line) {
         Err(why) => Open::Damaged(why),
