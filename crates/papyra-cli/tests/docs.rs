@@ -9,7 +9,7 @@
 //! …
 //! ```
 //!
-//! Without `# exit N` a command must end with 0. If output is shown, it must be all of the output, stderr included; a line
+//! A block marked `toml` whose first line is `# papyra.toml` becomes that file. Without `# exit N` a command must end with 0. If output is shown, it must be all of the output, stderr included; a line
 //! `…` stands for any lines, and `…` within a line for any text. The digits of
 //! dates and times may differ.
 
@@ -51,6 +51,9 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// The language of a block that is a file.
+const FILE: &str = "papyra.toml";
+
 /// The commands of a page, in order.
 fn steps(text: &str) -> Vec<Step> {
     let mut steps = Vec::<Step>::new();
@@ -58,8 +61,18 @@ fn steps(text: &str) -> Vec<Step> {
     let mut continues = false;
     for (at, line) in text.lines().enumerate() {
         if let Some(language) = line.strip_prefix("```") {
+            if let Some(step) = steps.last_mut().filter(|_| fence == Some(FILE)) {
+                step.command.push_str("\nEND");
+            }
             fence = if fence.is_some() { None } else { Some(language) };
             continues = false;
+        } else if fence == Some("toml") && line == "# papyra.toml" {
+            fence = Some(FILE);
+            let command = "cat > papyra.toml <<'END'".to_owned();
+            steps.push(Step { line: at + 1, command, code: 0, shown: Vec::new() });
+        } else if let Some(step) = steps.last_mut().filter(|_| fence == Some(FILE)) {
+            step.command.push('\n');
+            step.command.push_str(line);
         } else if fence == Some("console") {
             if continues {
                 let step = steps.last_mut().unwrap();
@@ -206,9 +219,11 @@ fn output_is_compared_as_it_is_shown() {
 
 #[test]
 fn a_page_is_read_as_its_commands() {
-    let page = "```console\n$ papyra a \\\n  b\nout\n$ cargo run --release -- c  # exit 2\n```\n```\n$ not run\n```\n";
+    let page = "```console\n$ papyra a \\\n  b\nout\n$ cargo run --release -- c  # exit 2\n```\n```\n$ not run\n```\n\
+        ```toml\n# papyra.toml\nurl = \"memory:\"\n```\n";
     let steps = steps(page);
-    let [first, second] = steps.as_slice() else { panic!("{steps:?}") };
+    let [first, second, file] = steps.as_slice() else { panic!("{steps:?}") };
     assert_eq!((first.command.as_str(), first.code, first.shown.len()), ("papyra a \\\n  b", 0, 1));
     assert_eq!((second.command.as_str(), second.code, second.line), ("papyra c  # exit 2", 2, 5));
+    assert_eq!(file.command, "cat > papyra.toml <<'END'\nurl = \"memory:\"\nEND");
 }
