@@ -9,6 +9,7 @@ use crate::{
     config::ConfigArgs,
     console::{Color, Talk},
     demo::DemoArgs,
+    doctor::DoctorArgs,
     exit::ExitCode,
     help,
     inspect::InspectArgs,
@@ -18,7 +19,7 @@ use crate::{
 const EXAMPLES: &[&str] = &[
     r#"echo '{"kind":"event","timestamp":1700000000}' | papyra append --path facts.ndjson"#,
     "papyra inspect events --path facts.ndjson",
-    "papyra persistence scan --path facts.ndjson",
+    "papyra doctor run --path facts.ndjson",
 ];
 
 /// Papyra, the flight recorder for actor systems: record facts, read them back, keep them sound.
@@ -29,7 +30,14 @@ const EXAMPLES: &[&str] = &[
     disable_help_subcommand = true,
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = help::after(EXAMPLES, &[help::OF_A_LOG, &[ExitCode::Anomalies, ExitCode::Input, ExitCode::Locked]])
+    after_help = help::after(EXAMPLES, &[help::OF_A_LOG, &[
+        ExitCode::GateClosed,
+        ExitCode::Anomalies,
+        ExitCode::NotRecovered,
+        ExitCode::NotReady,
+        ExitCode::Input,
+        ExitCode::Locked,
+    ]])
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -96,6 +104,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Append(AppendArgs),
     Inspect(InspectArgs),
+    Doctor(DoctorArgs),
     Persistence(PersistenceArgs),
     Config(ConfigArgs),
     /// Help about a command, or about `exit-codes`
