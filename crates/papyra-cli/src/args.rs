@@ -13,7 +13,10 @@ use crate::{
     exit::ExitCode,
     help,
     inspect::InspectArgs,
+    manual::{CompletionsArgs, ManArgs},
+    metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    timeline::TimelineArgs,
 };
 
 const EXAMPLES: &[&str] = &[
@@ -105,8 +108,12 @@ pub(crate) enum Command {
     Append(AppendArgs),
     Inspect(InspectArgs),
     Doctor(DoctorArgs),
+    Timeline(TimelineArgs),
     Persistence(PersistenceArgs),
+    Metrics(MetricsArgs),
     Config(ConfigArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     /// Help about a command, or about `exit-codes`
     #[command(after_help = help::after(&["papyra help exit-codes", "papyra help inspect events"], &[]))]
     Help {
