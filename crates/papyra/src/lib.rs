@@ -1,9 +1,10 @@
 //! The flight recorder for actor systems.
 
-/// The example in the README is compiled, so that it cannot grow old.
+/// The examples in the README and in the pages are compiled, so that they cannot grow old.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/operations/startup-checks.md")]
+struct Pages;
 
 mod address;
 pub mod backend;
