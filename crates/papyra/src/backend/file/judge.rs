@@ -69,6 +69,13 @@ pub(super) fn judge(line: &[u8], parts: &mut Vec<Part>) {
     }
 }
 
+/// A line that is a whole sealed fact, as nearly every line is.
+pub(super) fn sealed_fact(line: &[u8]) -> Option<(Tail, Head, u32)> {
+    let crc = codec::is_sealed(line)?;
+    let tail = codec::tail(line)?;
+    Some((tail, codec::head(line, &tail).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?, crc))
+}
+
 fn push_junk(parts: &mut Vec<Part>, range: Range<usize>) {
     // Between two lines even an empty one is a finding: their newline is missing.
     if !parts.is_empty() || !range.is_empty() {
