@@ -76,7 +76,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     let mut config = settings.recovery()?;
     choice.must_make_sense(&config, "--mode")?;
     config.dry_run = args.dry_run;
-    report::must_be_possible(args.report.as_deref())?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
     let (outcome, found) = match recover(&log, &config).await {
         Err(error) if error.kind() == ErrorKind::NotFound => (Outcome::NoLog, None),
