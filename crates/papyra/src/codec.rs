@@ -8,7 +8,7 @@ mod seal;
 pub(crate) use decode::{Form, decode};
 pub(crate) use encode::{Stamp, encode_body, stamp};
 pub(crate) use header::{FORMAT, Header, HeaderLine};
-pub(crate) use seal::{Tail, head, is_sealed, looks_sealed, sealed_prefix, tail};
+pub(crate) use seal::{Head, Tail, head, is_sealed, looks_sealed, sealed_prefix, tail, was_sealed};
 
 use crate::{Error, ErrorKind, Fact, Result};
 

@@ -105,7 +105,7 @@ impl StartupVerdict {
 }
 
 /// What a startup check found and did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StartupReport {
     /// What it came to.

@@ -30,8 +30,7 @@ type Cause = Cow<'static, str>;
 /// Reads the fact in a JSON object. The error is the predicate of a sentence about it.
 pub(crate) fn decode(text: &str, form: Form) -> Result<Fact, Cause> {
     let limit = if form == Form::Strict { MAX_WRITE_DEPTH } else { MAX_READ_DEPTH };
-    let deep = json::depth(text.as_bytes());
-    if deep > limit {
+    if let Some(deep) = json::deeper_than(text.as_bytes(), limit) {
         return Err(format!("it nests {deep} levels deep, the limit is {limit}").into());
     }
     match Object::parse(text) {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Result,
-    codec::{self, Header, HeaderLine},
+    codec::{Header, HeaderLine},
 };
 
 /// What was appended meanwhile is copied until so little is left that the writer can wait for it.
@@ -273,8 +273,7 @@ impl Sound {
         judge::judge(bytes, &mut parts);
         let [part] = parts.as_slice() else { return None };
         match &part.is {
-            Is::Fact { tail, crc } => {
-                let head = codec::head(bytes, tail)?;
+            Is::Fact { tail, head, crc } => {
                 Some(Sound::Fact { seq: tail.seq, crc: *crc, kind: head.kind, timestamp: head.timestamp })
             }
             Is::Header(HeaderLine::Header(header)) => Some(Sound::Header(header.clone())),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     Fact,
-    codec::{self, Form, HeaderLine, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// Garbage between two lines that is put up with when looking for the second: a damaged newline, and little more.
@@ -27,7 +27,7 @@ pub(super) enum Is {
     /// A sealed header.
     Header(HeaderLine),
     /// A sealed fact.
-    Fact { tail: Tail, crc: u32 },
+    Fact { tail: Tail, head: Head, crc: u32 },
     /// Sealed, but neither header nor fact.
     Odd,
     /// A whole line that is not sealed: an old one, another program's, or a damaged one.
@@ -85,7 +85,10 @@ fn push_sealed(parts: &mut Vec<Part>, line: &[u8], range: Range<usize>) {
 fn sealed(line: &[u8], crc: u32) -> Is {
     match codec::Header::decode(line) {
         Some(header) => Is::Header(header),
-        None => codec::tail(line).map_or(Is::Odd, |tail| Is::Fact { tail, crc }),
+        None => match codec::tail(line).and_then(|tail| Some((tail, codec::head(line, &tail)?))) {
+            Some((tail, head)) => Is::Fact { tail, head, crc },
+            None => Is::Odd,
+        },
     }
 }
 
@@ -100,10 +103,15 @@ pub(super) enum Open {
 
 /// Judges an open line from before sealing began: JSON object, string `kind`, number `timestamp`.
 pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
+    if codec::is_sealed(line).is_some() {
+        return Open::Damaged("sealed, but neither a header nor a fact with a `seq`".to_owned());
+    }
     let line = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
     match readable(line) {
         Err(why) => Open::Damaged(why),
         Ok(text) => match codec::decode(text, Form::Lenient) {
+            // Nothing would tell a changed fact from a sound one if a line that lost its seal passed for an old one.
+            Ok(_) if codec::was_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
             Ok(fact) => Open::Fact(Box::new(fact)),
             Err(_) if codec::looks_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
             Err(cause) => Open::Damaged(cause.into_owned()),
@@ -166,6 +174,23 @@ mod tests {
         assert_eq!(kinds(&[lines[1], lines[2]].concat()), ["fact", "junk", "fact"]);
         assert_eq!(kinds(&[lines[1], &[0; 4096]].concat()), ["fact", "junk"]);
         assert_eq!(kinds(&lines[1][1..]), ["open"]);
+    }
+
+    #[test]
+    fn a_line_that_lost_its_seal_never_passes_for_an_old_one() {
+        let line = lines()[1];
+        for at in 0..line.len() {
+            for bit in 0..8 {
+                let mut flipped = line.to_vec();
+                flipped[at] ^= 1 << bit;
+                for around in [&b""[..], b"\r", b" \r"] {
+                    let line = [&b"\xef\xbb\xbf"[..], &flipped, around].concat();
+                    assert!(matches!(judge_legacy(&line, true), Open::Damaged(_)), "bit {bit} of byte {at}");
+                }
+            }
+        }
+        let spaced = br#"{"kind": "event", "timestamp": 1.0, "seq": 1, "crc": "00000000"}"#;
+        assert!(matches!(judge_legacy(spaced, true), Open::Fact(_)), "rewritten by the Python Papyra");
     }
 
     #[test]

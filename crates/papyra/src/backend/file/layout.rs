@@ -8,13 +8,15 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    codec::{self, Header, HeaderLine, Tail},
+    codec::{self, Head, Header, HeaderLine, Tail},
 };
 
 /// The least skew: facts that come this late need no mention.
 pub(super) const LEAST_SKEW: f64 = 10.0;
 /// How much of the end is searched for the highest number.
 const WINDOW: u64 = 64 << 10;
+/// How many places of a file are looked at for numbers that do not rise.
+const PROBES: u64 = 8;
 
 /// Where sealing begins in a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub(super) struct Layout {
     pub(super) sealed_from: u64,
     /// Lines before it.
     pub(super) legacy_lines: u64,
+    /// Where they end: junk may stand between them and the first sealed line.
+    pub(super) legacy_end: u64,
 }
 
 impl Layout {
@@ -33,13 +37,19 @@ impl Layout {
     pub(super) fn of(file: &Arc<File>, end: u64, path: &Path) -> Result<Layout> {
         let failed = |error| Error::io("read", path, error);
         let mut lines = Forward::new(file.clone(), 0, end);
-        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0 };
+        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0, legacy_end: end };
         let mut parts = Vec::new();
         while let Some(raw) = lines.next().map_err(failed)? {
             if let Raw::Line { offset, bytes } = raw {
                 judge::judge(bytes, &mut parts);
-                if let Some(part) = parts.iter().find(|part| !matches!(part.is, Is::Open | Is::Junk)) {
+                let begins = |is: &Is| match is {
+                    Is::Fact { .. } => true,
+                    Is::Header(header) => !matches!(header, HeaderLine::Broken),
+                    Is::Odd | Is::Open | Is::Junk => false,
+                };
+                if let Some(part) = parts.iter().find(|part| begins(&part.is)) {
                     layout.sealed_from = offset + part.range.start as u64;
+                    layout.legacy_end = offset;
                     match &part.is {
                         Is::Header(HeaderLine::Header(header)) => layout.header = Some(header.clone()),
                         Is::Header(HeaderLine::Newer(format)) => return Err(newer(path, *format)),
@@ -85,10 +95,25 @@ pub(super) struct End {
 impl End {
     /// Looks at a file that is `size` long.
     pub(super) fn of(file: &Arc<File>, size: u64, path: &Path) -> Result<(End, Layout)> {
+        let (mut end, layout) = End::seen_from_behind(file, size, path)?;
+        end.look_elsewhere(file, &layout).map_err(|error| Error::io("read", path, error))?;
+        Ok((end, layout))
+    }
+
+    /// The same for a reader, who gives out no numbers: only the end is looked at.
+    pub(super) fn seen_from_behind(file: &Arc<File>, size: u64, path: &Path) -> Result<(End, Layout)> {
         let offset = lines::behind_last_newline(file, size).map_err(|error| Error::io("read", path, error))?;
         let layout = Layout::of(file, offset, path)?;
         let end = End::behind(file, offset, &layout).map_err(|error| Error::io("read", path, error))?;
         Ok((end, layout))
+    }
+
+    /// Makes sure that no number stands elsewhere in the file that is higher than those at its end.
+    pub(super) fn look_elsewhere(&mut self, file: &Arc<File>, layout: &Layout) -> io::Result<()> {
+        if layout.is_sealed(self.offset) {
+            self.next_seq = self.next_seq.max(highest_elsewhere(file, layout.sealed_from, self.offset)? + 1);
+        }
+        Ok(())
     }
 
     fn behind(file: &Arc<File>, offset: u64, layout: &Layout) -> io::Result<End> {
@@ -102,6 +127,7 @@ impl End {
         }
         let mut damaged = 0;
         let mut found = false;
+        let mut highest_fact = 0;
         let mut lines = Backward::new(file.clone(), layout.sealed_from, offset);
         let mut parts = Vec::new();
         while let Some(raw) = lines.next()? {
@@ -115,11 +141,13 @@ impl End {
             judge::judge(bytes, &mut parts);
             for part in parts.iter().rev() {
                 match &part.is {
-                    Is::Fact { tail, .. } => {
-                        // Beyond the last sound line only lines that are out of place can be higher.
+                    Is::Fact { tail, head, .. } => {
+                        // Beyond the last sound line only lines that are out of place can be higher. The highest knows
+                        // how late facts came: one that is out of place knows nothing of those written after it.
                         highest = highest.max(tail.seq);
-                        if !found {
-                            end.observe(&bytes[part.range.clone()], tail);
+                        if tail.seq > highest_fact {
+                            highest_fact = tail.seq;
+                            end.observe(tail, head);
                         }
                         found = true;
                     }
@@ -133,24 +161,30 @@ impl End {
                 }
             }
         }
-        end.next_seq = highest.max(highest_elsewhere(file, layout.sealed_from, offset)?) + 1 + damaged;
+        end.next_seq = highest + 1 + damaged;
         Ok(end)
     }
 
-    fn observe(&mut self, line: &[u8], tail: &Tail) {
+    fn observe(&mut self, tail: &Tail, head: &Head) {
         self.skew = tail.skew.unwrap_or(LEAST_SKEW).max(LEAST_SKEW);
-        self.newest = codec::head(line, tail).map(|head| head.timestamp + self.skew);
+        self.newest = Some(head.timestamp + self.skew);
     }
 }
 
 /// Numbers rise in a sound file. A few probes toward its end show whether something was appended that does not belong there
 /// (another log, an old copy); only then the whole file is read for its highest number, so that none is given twice.
 fn highest_elsewhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
+    let len = end - start;
+    if len <= WINDOW {
+        return Ok(0);
+    }
+    let evenly = (0..PROBES).map(|n| start + len / PROBES * n);
+    let toward_the_end = (1..).map(|n| end - (len >> n)).take_while(|from| end - from > WINDOW / 2);
+    let mut probes: Vec<u64> = evenly.chain(toward_the_end).collect();
+    probes.sort_unstable();
     let mut highest = 0;
-    let mut left = end - start;
-    while left > WINDOW {
-        left /= 2;
-        if let Some(found) = first_fact(file, end - left, end)? {
+    for from in probes {
+        if let Some(found) = first_fact(file, from, end)? {
             if found.tail.seq < highest {
                 return highest_anywhere(file, start, end);
             }
@@ -191,20 +225,20 @@ pub(super) struct Found {
 
 /// The first sealed fact whose line begins at `from` or behind it, and before `end`.
 pub(super) fn first_fact(file: &Arc<File>, from: u64, end: u64) -> io::Result<Option<Found>> {
-    let mut lines = Forward::new(file.clone(), from.saturating_sub(1), end);
-    if from > 0 {
-        // From the byte before on, the first line is the rest of one that began earlier, if only its newline.
-        lines.next()?;
-    }
+    // The rest of a line that began earlier, if only its newline, is passed over and never held, however long it is.
+    let begin = match from {
+        0 => Some(0),
+        from => lines::next_newline(file, from - 1, end)?.map(|newline| newline + 1),
+    };
+    let Some(begin) = begin else { return Ok(None) };
+    let mut lines = Forward::new(file.clone(), begin, end);
     let mut parts = Vec::new();
     while let Some(raw) = lines.next()? {
         let line_end = raw.offset() + raw.len();
         let Raw::Line { bytes, .. } = raw else { continue };
         judge::judge(bytes, &mut parts);
         for part in &parts {
-            if let Is::Fact { tail, .. } = part.is
-                && let Some(head) = codec::head(&bytes[part.range.clone()], &tail)
-            {
+            if let Is::Fact { tail, head, .. } = part.is {
                 return Ok(Some(Found { tail, timestamp: head.timestamp, end: line_end }));
             }
         }

@@ -8,6 +8,7 @@ mod compact;
 mod config;
 mod encoded;
 mod findings;
+mod gaps;
 mod judge;
 mod layout;
 mod lines;

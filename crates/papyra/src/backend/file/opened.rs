@@ -121,12 +121,11 @@ impl Settled {
         if sealed_part
             && let Some(len) = codec::sealed_prefix(&tail)
             && let Some(line) = codec::tail(&tail[..len]).filter(|line| line.seq == end.next_seq)
+            && let Some(head) = codec::head(&tail[..len], &line)
         {
             end.next_seq += 1;
-            if let Some(head) = codec::head(&tail[..len], &line) {
-                end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);
-                end.newest = end.newest.into_iter().chain([head.timestamp + end.skew]).reduce(f64::max);
-            }
+            end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);
+            end.newest = end.newest.into_iter().chain([head.timestamp + end.skew]).reduce(f64::max);
             return Ok(Settled { cut_from: end.offset + len as u64, add_newline: true });
         }
         let open = if sealed_part { judge::judge_unsealed(&tail) } else { judge::judge_legacy(&tail, end.offset == 0) };

@@ -17,8 +17,8 @@ use crate::{Anomaly, Clock, Error, ErrorKind, Result, ScanReport, SystemClock};
 #[derive(Serialize)]
 struct Manifest<'a> {
     schema: &'static str,
-    source: &'a Path,
-    copy: &'a Path,
+    source: String,
+    copy: String,
     bytes: u64,
     crc32c: String,
     anomalies_total: u64,
@@ -56,12 +56,14 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
             copy
         }
     };
-    let manifest_path = PathBuf::from(format!("{}.json", copy.display()));
+    let mut manifest_path = copy.clone().into_os_string();
+    manifest_path.push(".json");
+    let manifest_path = PathBuf::from(manifest_path);
     if !manifest_path.exists() {
         let manifest = Manifest {
             schema: "papyra.quarantine/1",
-            source,
-            copy: &copy,
+            source: shown(source),
+            copy: shown(&copy),
             bytes,
             crc32c: format!("{crc:08x}"),
             anomalies_total: found.anomalies_total,
@@ -79,6 +81,12 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     }
     storage::sync_directory_of(&copy).map_err(failed("sync", directory))?;
     Ok(copy)
+}
+
+/// A path in the manifest says where the file was, whatever directory it is read in. One that is not UTF-8 is shown as well
+/// as it can be: evidence must never fail over a name.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 fn create(path: &Path) -> io::Result<File> {

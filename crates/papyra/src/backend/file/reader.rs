@@ -52,11 +52,15 @@ impl Reader {
         let failed = |error| Error::io("read", path, error);
         let file = Arc::new(storage::open_for_reading(path)?);
         let size = file.metadata().map_err(failed)?.len();
-        let (end, layout) = End::of(&file, size, path)?;
-        if let Some(after) = options.after
-            && after.seq().is_none_or(|seq| seq >= end.next_seq)
-        {
-            return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+        let (mut end, layout) = End::seen_from_behind(&file, size, path)?;
+        if let Some(after) = options.after {
+            let is_beyond = |end: &End| after.seq().is_none_or(|seq| seq >= end.next_seq);
+            if is_beyond(&end) {
+                end.look_elsewhere(&file, &layout).map_err(failed)?;
+            }
+            if is_beyond(&end) {
+                return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+            }
         }
         Ok(Reader {
             file,
@@ -87,7 +91,7 @@ impl Reader {
 
     fn forward(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         if self.after() < self.layout.legacy_lines {
-            let mut lines = Forward::new(self.file.clone(), 0, self.layout.sealed_from);
+            let mut lines = Forward::new(self.file.clone(), 0, self.layout.legacy_end);
             let mut line = 0;
             while let Some(raw) = lines.next()? {
                 line += 1;
@@ -124,7 +128,7 @@ impl Reader {
             }
         }
         let mut line = self.layout.legacy_lines;
-        let mut lines = Backward::new(self.file.clone(), 0, self.layout.sealed_from);
+        let mut lines = Backward::new(self.file.clone(), 0, self.layout.legacy_end);
         while line > self.after() {
             let Some(raw) = lines.next()? else { break };
             if !self.legacy(raw, line, sink) {
@@ -201,7 +205,7 @@ impl Reader {
             parts.reverse();
         }
         let more = parts.iter().all(|part| match part.is {
-            Is::Fact { tail, crc } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
+            Is::Fact { tail, crc, .. } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
             Is::Header(_) => true,
             Is::Odd | Is::Open | Is::Junk => {
                 self.skip();

@@ -58,7 +58,14 @@ pub(super) fn recover(
         if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
             report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
         }
-        report.lost = if only(AnomalyKind::TruncatedLine) { settle(path)? } else { rewrite(path, &locks)? };
+        let torn_only = only(AnomalyKind::TruncatedLine);
+        if torn_only {
+            settle(path)?;
+        }
+        // A whole fact of another program may be what lacked its newline: then it must be sealed.
+        if !torn_only || !look()?.is_clean() {
+            report.lost = rewrite(path, &locks)?;
+        }
         report.repaired.push(path.clone());
     }
     replace::remove_leftovers(path)?;
@@ -71,7 +78,7 @@ fn is_newer(report: &ScanReport) -> bool {
 }
 
 /// A torn tail alone is settled in place, as the next start would do it.
-fn settle(path: &Path) -> Result<u64> {
+fn settle(path: &Path) -> Result<()> {
     let failed = |doing: &'static str| move |error| Error::io(doing, path, error);
     let mut active: Box<dyn ActiveFile> = Disk.open(path, false).map_err(failed("open for writing"))?;
     let file = Arc::new(active.file().try_clone().map_err(failed("open"))?);
@@ -84,8 +91,7 @@ fn settle(path: &Path) -> Result<u64> {
     if settled.add_newline {
         storage::write_all(&mut *active, b"\n").map_err(failed("append to"))?;
     }
-    active.sync().map_err(failed("sync"))?;
-    Ok(0)
+    active.sync().map_err(failed("sync"))
 }
 
 fn rewrite(path: &Path, locks: &LockPaths) -> Result<u64> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Anomaly, AnomalyKind, Error, ErrorKind, Kind, Result, ScanOptions, ScanReport,
-    codec::{self, Form, HeaderLine, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// Scans a log of one file.
@@ -96,6 +96,8 @@ struct Scan<'a> {
     damage_before: bool,
     /// Damage was found in what the last header certifies: it explains a loss there.
     damage_certified: bool,
+    /// Where the last header stands: offset and line.
+    certified_at: (u64, u64),
     /// A newer format: nothing behind it can be judged.
     newer: bool,
     far_future: bool,
@@ -116,6 +118,7 @@ impl<'a> Scan<'a> {
             first_seq: None,
             damage_before: false,
             damage_certified: false,
+            certified_at: (0, 1),
             newer: false,
             far_future: false,
         }
@@ -143,7 +146,9 @@ impl<'a> Scan<'a> {
                 format!("{} bytes after the last newline: a torn tail, as a crash leaves it", size - end)
             });
         }
-        self.certified(self.sequence.end());
+        if !self.newer {
+            self.certified(self.sequence.end());
+        }
         self.first_segment();
         let Scan { mut report, findings, sequence, .. } = self;
         if report.legacy_lines > 0 {
@@ -166,7 +171,7 @@ impl<'a> Scan<'a> {
             }
             let own = &bytes[part.range.clone()];
             match &part.is {
-                Is::Fact { tail, crc } => self.fact(at, len, own, tail, *crc),
+                Is::Fact { tail, head, crc } => self.fact(at, len, own, tail, head, *crc),
                 Is::Header(header) => self.header(at, len, header),
                 Is::Odd => self.damage(at, len, "sealed, but neither a header nor a fact with a `seq`".to_owned()),
                 Is::Junk if own == b"\r" => {
@@ -207,15 +212,17 @@ impl<'a> Scan<'a> {
         }
         self.log_id = Some(header.log_id.clone());
         self.sealed = true;
-        self.first_seq.get_or_insert(if self.report.legacy_lines > 0 { 1 } else { header.first_seq });
+        // What stands before it are lines that it counts, or junk.
+        self.first_seq.get_or_insert(if header.first_seq <= self.line { 1 } else { header.first_seq });
         self.dropped_through = self.dropped_through.max(header.dropped_through);
         let (verdict, before) = self.sequence.header(header);
         self.certified(before);
+        self.certified_at = (offset, self.line);
         self.damage_certified = false;
         self.verdict(offset, len, verdict, header.first_seq);
     }
 
-    fn fact(&mut self, offset: u64, len: u64, line: &[u8], tail: &Tail, crc: u32) {
+    fn fact(&mut self, offset: u64, len: u64, line: &[u8], tail: &Tail, head: &Head, crc: u32) {
         if !self.sealed {
             self.sealed = true;
             self.first_seq.get_or_insert(1);
@@ -224,13 +231,6 @@ impl<'a> Scan<'a> {
                 "sealing begins here without a header, so what is missing before cannot be told".to_owned()
             });
         }
-        let Some(head) = codec::head(line, tail) else {
-            return self.damage(
-                offset,
-                len,
-                "sealed, but not a fact: no string `kind` or no number `timestamp`".to_owned(),
-            );
-        };
         if self.options.deep
             && let Err(cause) = std::str::from_utf8(line)
                 .map_err(|_| "it is not UTF-8".into())
@@ -268,23 +268,22 @@ impl<'a> Scan<'a> {
                 Open::Damaged(why) => self.damage(offset, len, why),
             };
         }
-        self.sequence.legacy_line(self.line);
-        self.report.legacy_lines += 1;
         match judge::judge_legacy(line, offset == 0) {
-            Open::Fact(fact) => self.sound(fact.kind(), self.line),
-            Open::Damaged(why) => {
-                self.report.legacy_lines -= 1;
-                self.damage(offset, len, why);
+            Open::Fact(fact) => {
+                self.sequence.legacy_line(self.line, true);
+                self.report.legacy_lines += 1;
+                self.sound(fact.kind(), self.line);
             }
+            Open::Damaged(why) => self.damage(offset, len, why),
         }
     }
 
     fn damage(&mut self, offset: u64, len: u64, why: String) {
         if !self.sealed {
-            self.sequence.legacy_line(self.line);
+            self.sequence.legacy_line(self.line, false);
         }
         self.damage_before = true;
-        self.damage_certified = true;
+        self.damage_certified |= self.sequence.is_certified();
         self.findings.add(AnomalyKind::CorruptedLine, offset, len, self.line, None, || why);
     }
 
@@ -312,7 +311,8 @@ impl<'a> Scan<'a> {
         // What is damaged in the certified part is missing from its count, and was named already.
         if let Some(fault) = certified.fault().filter(|_| !self.damage_certified) {
             let seqs = (certified.first, certified.through);
-            self.findings.add_missing(seqs, fault);
+            let (offset, line) = self.certified_at;
+            self.findings.add_missing(offset, line, seqs, fault);
         }
     }
 

@@ -199,3 +199,19 @@ fn a_temporary_file_that_was_left_behind_is_named_and_removed() {
     assert_eq!(place.found(), []);
     assert_eq!(place.text(), LOG);
 }
+
+#[test]
+fn a_log_whose_name_is_not_utf8_is_quarantined_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = place();
+    place.path.set_file_name(std::ffi::OsStr::from_bytes(b"log-\xff.ndjson"));
+    fs::write(&place.path, [LOG.as_bytes(), b"junk\n"].concat()).unwrap();
+    let copy = &recover(&place, &RecoveryConfig::quarantine(place.path.with_extension("q"))).quarantined[0];
+    assert_eq!(fs::read(copy).unwrap(), [LOG.as_bytes(), b"junk\n"].concat());
+    let mut manifest = copy.clone().into_os_string();
+    manifest.push(".json");
+    let manifest = fs::read(manifest).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let source = manifest["source"].as_str().unwrap();
+    assert!(std::path::Path::new(source).is_absolute() && source.ends_with("log-\u{fffd}.ndjson"), "{source}");
+}
