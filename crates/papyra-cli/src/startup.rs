@@ -126,7 +126,7 @@ fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) 
         findings::tell_notes(scan, notes);
     }
     if let Some(recovery) = &found.recovery {
-        recovery::tell_lost(recovery, notes);
+        recovery::tell_lost(recovery, false, notes);
     }
     match found.verdict {
         StartupVerdict::Tolerated => notes.note(&format!("these anomalies may pass ({mode})")),

@@ -106,12 +106,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     });
     if let Some(report) = &recovered.report {
         findings::tell_notes(report.after.as_ref().unwrap_or(&report.before), &session.notes);
-        match outcome {
-            Outcome::WouldRecover => {
-                session.notes.note(&format!("nothing was changed; lost would be: {}", report.lost))
-            }
-            _ => recovery::tell_lost(report, &session.notes),
-        }
+        recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
     }
     if args.apply_retention && log.retention().is_unlimited() {
         session.notes.note(compact::NOTHING_CONFIGURED);
