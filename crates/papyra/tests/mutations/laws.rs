@@ -190,12 +190,18 @@ pub fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
         return;
     }
     let place = Place::with(bytes);
-    if let Some(path) = std::env::var_os("PAPYRA_DUMP") { fs::write(path, bytes).unwrap(); }
+    if let Some(path) = std::env::var_os("PAPYRA_DUMP") {
+        fs::write(path, bytes).unwrap();
+    }
     let found = place.scan();
     findings(&found, bytes);
     let before = gathered(&place.read(ReadOptions::oldest_first()));
-let newest = gathered(&place.read(ReadOptions::newest_first()));
-    let differ: Vec<_> = before.iter().filter(|one| !newest.contains(one)).chain(newest.iter().filter(|one| !before.contains(one))).collect();
+    let newest = gathered(&place.read(ReadOptions::newest_first()));
+    let differ: Vec<_> = before
+        .iter()
+        .filter(|one| !newest.contains(one))
+        .chain(newest.iter().filter(|one| !before.contains(one)))
+        .collect();
     assert!(newest == before, "only one order shows {differ:?}, {} {}", before.len(), newest.len());
     if !found.is_clean() {
         let refused = place.run(place.log().compact_as(&samples::compaction(random)));
@@ -226,7 +232,11 @@ fn findings(found: &ScanReport, bytes: &[u8]) {
     assert!(places.is_sorted_by_key(|(offset, _)| *offset), "in the order of the file: {:#?}", found.anomalies);
     let mut regions = places.iter().filter(|(_, len)| *len > 0);
     let mut end = 0;
-    assert!(regions.all(|(offset, len)| std::mem::replace(&mut end, offset + len) <= *offset), "apart: {:#?}", found.anomalies);
+    assert!(
+        regions.all(|(offset, len)| std::mem::replace(&mut end, offset + len) <= *offset),
+        "apart: {:#?}",
+        found.anomalies
+    );
     assert!(places.iter().all(|(offset, len)| offset + len <= bytes.len() as u64));
 }
 
@@ -244,7 +254,10 @@ fn what_is_sound_stays(before: &[u8], after: &[u8]) {
         let stays: Vec<_> = kept.iter().filter(|(own, _)| *own == number).collect();
         assert_eq!(stays.len(), 1, "entry {number} stands {} times", stays.len());
         // One that stands before it may have been no whole line, but sound.
-        assert!(at(stays[0].1).is_some_and(|own| Some(own) <= at(line)), "entry {number} is not the first of its number");
+        assert!(
+            at(stays[0].1).is_some_and(|own| Some(own) <= at(line)),
+            "entry {number} is not the first of its number"
+        );
     }
 }
 
@@ -262,5 +275,10 @@ fn writing_goes_on(bytes: &[u8], mixed: bool, random: &mut Random) {
     assert!(given.iter().all(|number| read.contains(number)));
     let found = place.scan();
     // The header of another log may claim numbers that then are missed.
-    assert!(mixed || found.anomalies_total <= before.anomalies_total, "{:#?}\nwas\n{:#?}", found.anomalies, before.anomalies);
+    assert!(
+        mixed || found.anomalies_total <= before.anomalies_total,
+        "{:#?}\nwas\n{:#?}",
+        found.anomalies,
+        before.anomalies
+    );
 }
