@@ -84,6 +84,19 @@ pub(crate) fn decode_head(text: &str) -> Option<Head> {
     Some(Head { kind: kind?.unwrap_or(Kind::Unknown), timestamp })
 }
 
+/// The members of a fact as they are, whatever their types, with its time: everything up to where the stamp goes. Members
+/// of the line that it came from are left out. `None` if it is not a fact.
+pub(crate) fn members(text: &str) -> Option<(String, f64)> {
+    let timestamp = decode(text, Form::Lenient).ok()?.timestamp().seconds();
+    let repaired = if Object::parse(text).is_ok() { None } else { json::lenient(text) };
+    let object = Object::parse(repaired.as_deref().unwrap_or(text)).ok()?;
+    let kept = object.0.iter().filter(|(name, _)| name == "kind" || !OF_THE_LINE.contains(&name.as_ref()));
+    let members: Option<Vec<String>> = kept
+        .map(|(name, value)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, json::strip(value.get()))))
+        .collect();
+    Some((format!("{{{}", members?.join(",")), timestamp))
+}
+
 /// The members of a JSON object in their order.
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 

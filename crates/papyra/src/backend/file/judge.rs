@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::encoded::STAMP_BYTES;
 use crate::{
     Fact,
     codec::{self, Form, Head, HeaderLine, Tail},
@@ -128,6 +129,9 @@ pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
 
 /// Judges an open line where every line must be sealed.
 pub(super) fn judge_unsealed(line: &[u8]) -> Open {
+    if line.len() + STAMP_BYTES > codec::MAX_READ_LINE {
+        return Open::Damaged("without a checksum, and too long to get one".to_owned());
+    }
     match judge_legacy(line, false) {
         Open::Fact(_) | Open::Damaged(_) if codec::looks_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
         open => open,
