@@ -111,7 +111,7 @@ impl Replacement {
         let failed = |error| Error::io("read", &self.temporary, error);
         let file = Arc::new(self.file.try_clone().map_err(failed)?);
         let size = file.metadata().map_err(failed)?.len();
-        scan::must_be_clean(&self.temporary, &file, size, what)
+        scan::must_be_clean(&self.temporary, &file, size, what).map(drop)
     }
 
     /// Takes the target's place. The rename is the moment at which the new log is the log.

@@ -52,11 +52,11 @@ fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenan
 }
 
 /// Refuses a file with findings up to a length.
-pub(super) fn must_be_clean(path: &Path, file: &Arc<File>, size: u64, what: &str) -> Result<()> {
+pub(super) fn must_be_clean(path: &Path, file: &Arc<File>, size: u64, what: &str) -> Result<ScanReport> {
     let failed = |error| Error::io("read", path, error);
     let report = Pass::new(path, ScanOptions::default(), ScanReport::default()).run(file, size).map_err(failed)?;
     match report.anomalies.first() {
-        None => Ok(()),
+        None => Ok(report),
         Some(first) => Err(Error::new(
             ErrorKind::Corrupt,
             format!(
