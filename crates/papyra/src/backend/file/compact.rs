@@ -64,7 +64,7 @@ fn attempt(path: &Path, wanted: &CompactionConfig, swap: &mut SwapLock, report: 
     }
     let mut replacement = Replacement::begin(path, &file)?;
     plan.write(path, &file, &mut replacement)?;
-    replacement.must_be_clean("the rewritten log")?;
+    replacement.must_be_clean("the rewritten log", wanted.progress.as_ref())?;
     let mut copied = size;
     loop {
         let now = {

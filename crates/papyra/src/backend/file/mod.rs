@@ -125,7 +125,7 @@ impl Backend for JsonLog {
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
-        let (own, wanted, name) = (self.config.clone(), *config, self.name());
+        let (own, wanted, name) = (self.config.clone(), config.clone(), self.name());
         threads::run("papyra-compact", move || compact::compact(&own, &wanted, name)).await
     }
 

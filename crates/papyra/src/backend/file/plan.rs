@@ -52,7 +52,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Decides from the newest fact back. The file must be sound.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
-        let sound = scan::must_be_clean(path, file, size, "the log")?;
+        let sound = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
         // Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
         let may_stop = sound.entries.get(Kind::Unknown.as_str()).is_none_or(|unknown| *unknown == 0);
         let failed = |error| Error::io("read", path, error);
