@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Entry, Error, Order, Position, ReadOptions, Result,
-    codec::{self, Form, Tail},
+    codec::{self, Form, HeaderLine, Tail},
 };
 
 /// A search by halves ends at this distance and goes on line by line.
@@ -204,10 +204,14 @@ impl Reader {
         if self.options.order == Order::NewestFirst {
             parts.reverse();
         }
-        let more = parts.iter().all(|part| match part.is {
-            Is::Fact { tail, crc, .. } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
-            Is::Header(_) => true,
-            Is::Odd | Is::Open | Is::Junk => {
+        let more = parts.iter().all(|part| match &part.is {
+            Is::Fact { tail, crc, .. } => self.fact(&bytes[part.range.clone()], tail, *crc, sink),
+            Is::Header(HeaderLine::Newer(format)) => {
+                sink(Err(layout::newer(&self.path, *format)));
+                false
+            }
+            Is::Header(HeaderLine::Header(_)) => true,
+            Is::Header(HeaderLine::Broken) | Is::Odd | Is::Open | Is::Junk => {
                 self.skip();
                 true
             }
