@@ -9,16 +9,20 @@ use crate::{
     config::ConfigArgs,
     console::{Color, Talk},
     demo::DemoArgs,
+    doctor::DoctorArgs,
     exit::ExitCode,
     help,
     inspect::InspectArgs,
+    manual::{CompletionsArgs, ManArgs},
+    metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    timeline::TimelineArgs,
 };
 
 const EXAMPLES: &[&str] = &[
     r#"echo '{"kind":"event","timestamp":1700000000}' | papyra append --path facts.ndjson"#,
     "papyra inspect events --path facts.ndjson",
-    "papyra persistence scan --path facts.ndjson",
+    "papyra doctor run --path facts.ndjson",
 ];
 
 /// Papyra, the flight recorder for actor systems: record facts, read them back, keep them sound.
@@ -29,7 +33,14 @@ const EXAMPLES: &[&str] = &[
     disable_help_subcommand = true,
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = help::after(EXAMPLES, &[help::OF_A_LOG, &[ExitCode::Anomalies, ExitCode::Input, ExitCode::Locked]])
+    after_help = help::after(EXAMPLES, &[help::OF_A_LOG, &[
+        ExitCode::GateClosed,
+        ExitCode::Anomalies,
+        ExitCode::NotRecovered,
+        ExitCode::NotReady,
+        ExitCode::Input,
+        ExitCode::Locked,
+    ]])
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -96,8 +107,13 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Append(AppendArgs),
     Inspect(InspectArgs),
+    Timeline(TimelineArgs),
+    Doctor(DoctorArgs),
     Persistence(PersistenceArgs),
+    Metrics(MetricsArgs),
     Config(ConfigArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     /// Help about a command, or about `exit-codes`
     #[command(after_help = help::after(&["papyra help exit-codes", "papyra help inspect events"], &[]))]
     Help {

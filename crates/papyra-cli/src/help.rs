@@ -17,6 +17,19 @@ const ALWAYS: &[ExitCode] = &[ExitCode::Done, ExitCode::Usage, ExitCode::Interna
 pub(crate) const OF_A_LOG: &[ExitCode] =
     &[ExitCode::NoLog, ExitCode::Unavailable, ExitCode::Permission, ExitCode::Interrupted, ExitCode::Terminated];
 
+/// The codes of what changes a log, beside those.
+pub(crate) const OF_A_CHANGE: &[ExitCode] = &[ExitCode::Locked, ExitCode::CannotCreate];
+
+/// The codes of a startup check, which passes where there is no log yet.
+pub(crate) const OF_A_CHECK: &[ExitCode] = &[
+    ExitCode::Unavailable,
+    ExitCode::CannotCreate,
+    ExitCode::Locked,
+    ExitCode::Permission,
+    ExitCode::Interrupted,
+    ExitCode::Terminated,
+];
+
 /// The text behind the options: examples, and the exit codes of this command beside those that always can come.
 pub(crate) fn after(examples: &[&str], codes: &[&[ExitCode]]) -> String {
     let mut text = String::from("Examples:\n");

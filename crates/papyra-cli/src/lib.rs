@@ -15,7 +15,8 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `persistence`, `config`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `metrics`, `config`, `manual`, [`demo`] | the commands |
+//! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
@@ -24,18 +25,25 @@ mod args;
 mod config;
 mod console;
 pub mod demo;
+mod doctor;
 pub mod exit;
 mod failure;
+mod findings;
 mod glob;
 mod help;
 mod inspect;
+mod manual;
+mod metrics;
 mod persistence;
+mod recovery;
 mod report;
 mod run;
 mod safe;
 mod session;
 mod showcase;
 mod signals;
+mod startup;
+mod timeline;
 mod when;
 
 pub use console::Console;

@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use papyra::{Error, ErrorKind};
+use papyra::{Error, ErrorKind, config::Config};
 use serde::Serialize;
 
-use crate::{exit::ExitCode, failure::Failure, safe};
+use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, safe, session::Session};
 
 #[derive(Serialize)]
 struct Document<'a, T> {
@@ -28,6 +28,58 @@ pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -
     Ok(safe::json(&json).into_owned())
 }
 
+/// Delivers the report of a command that came to this verdict: into the file that was asked for, and to stdout as JSON or
+/// as `print` words it. Gives the code to end with.
+pub(crate) fn deliver<T: Serialize>(
+    session: &mut Session,
+    schema: &str,
+    verdict: ExitCode,
+    report: &T,
+    file: Option<&Path>,
+    print: impl FnOnce(&mut Out) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
+    // The file first: it is wanted even if nobody reads the output to its end.
+    let reported = match file {
+        Some(path) => document(schema, verdict, report).and_then(|json| write(path, &json)),
+        None => Ok(()),
+    };
+    let printed = match session.output() {
+        Some(Output::Json | Output::Ndjson) => {
+            document(schema, verdict, report).and_then(|json| session.out.line(&json))
+        }
+        Some(Output::Table) | None => print(&mut session.out),
+    };
+    let printed = printed.and_then(|()| session.out.flush());
+    // A gate must not open because the findings could not be printed, or nobody read them.
+    for failure in [reported, printed].into_iter().filter_map(Result::err) {
+        if verdict == ExitCode::Done {
+            return Err(failure);
+        }
+        session.notes.failure(&failure);
+    }
+    Ok(verdict)
+}
+
+/// Makes sure that a report can be written there, and not over the log, before a command changes anything that it would
+/// have to report.
+pub(crate) fn must_be_possible(path: Option<&Path>, settings: &Config) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let log = settings.url().and_then(|url| url.value.path().ok());
+    if let (Some(Ok(log)), Ok(report)) = (log.map(fs::canonicalize), fs::canonicalize(path))
+        && log == report
+    {
+        return Err(Failure::Usage {
+            message: format!("the report would replace the log `{}`", path.display()),
+            cure: Some("name another file for the report".to_owned()),
+        });
+    }
+    let tried = match fs::metadata(path) {
+        Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
+        _ => temporary(path).and_then(|temporary| create(&temporary).and_then(|_| fs::remove_file(temporary))),
+    };
+    tried.map_err(|error| failed(path, error))
+}
+
 /// Writes a report into a file that only its owner can read. An older report is replaced whole, so that nobody ever reads
 /// half of one; what is no regular file (`/dev/stderr`, a pipe) is written to.
 pub(crate) fn write(path: &Path, json: &str) -> Result<(), Failure> {
@@ -35,29 +87,34 @@ pub(crate) fn write(path: &Path, json: &str) -> Result<(), Failure> {
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).and_then(|file| fill(file, json)),
         _ => replace(path, json),
     };
-    written.map_err(|error| {
-        // A directory that is not there is not a log that is not there.
-        let kind = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => ErrorKind::Create,
-            _ => Error::io("write", path, io::Error::from(error.kind())).kind(),
-        };
-        Error::new(kind, format!("cannot write the report `{}`", path.display())).with_source(error).into()
-    })
+    written.map_err(|error| failed(path, error))
+}
+
+fn failed(path: &Path, error: io::Error) -> Failure {
+    // A directory that is not there is not a log that is not there.
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => ErrorKind::Create,
+        _ => Error::io("write", path, io::Error::from(error.kind())).kind(),
+    };
+    Error::new(kind, format!("cannot write the report `{}`", path.display())).with_source(error).into()
 }
 
 fn replace(path: &Path, json: &str) -> io::Result<()> {
     let temporary = temporary(path)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written =
-        options.open(&temporary).and_then(|file| fill(file, json)).and_then(|()| fs::rename(&temporary, path));
+    let written = create(&temporary).and_then(|file| fill(file, json)).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // It may not even exist; the first error is the one that counts.
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn fill(mut file: File, json: &str) -> io::Result<()> {
@@ -95,6 +152,10 @@ mod tests {
         let failure = write(&dir.path().join("missing/report.json"), "{}").unwrap_err();
         assert_eq!(failure.exit_code(), ExitCode::CannotCreate);
         assert!(write(dir.path(), "{}").is_err());
+        let settings = Config::default();
+        let refused = must_be_possible(Some(&dir.path().join("missing/report.json")), &settings).unwrap_err();
+        assert_eq!(refused.exit_code(), ExitCode::CannotCreate);
+        must_be_possible(Some(&dir.path().join("report.json")), &settings).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

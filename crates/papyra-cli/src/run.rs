@@ -14,12 +14,14 @@ use crate::{
     args::{Cli, Command},
     config,
     console::{Color, Console, Out, Talk},
+    doctor,
     exit::ExitCode,
     failure::Failure,
-    help, inspect, persistence,
+    help, inspect, manual, metrics, persistence, safe,
     session::{Session, Stop},
     showcase,
     signals::Signals,
+    timeline,
 };
 
 /// The whole command line of a process: its arguments, its streams, its signals. Returns what `main` returns.
@@ -34,9 +36,13 @@ pub fn main_with(schemes: Schemes) -> std::process::ExitCode {
 pub fn run_with(schemes: Schemes, args: impl IntoIterator<Item = impl Into<OsString>>, console: Console) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let program = args.first().map_or_else(|| "papyra".to_owned(), |name| name.to_string_lossy().into_owned());
-    match Cli::try_parse_from(args) {
+    match Cli::try_parse_from(&args) {
         Ok(cli) => run(cli, program, schemes, console),
-        Err(refusal) => refuse(&refusal, console),
+        Err(refusal) => {
+            // A refusal repeats what it refuses, and a newline in that would forge a line: refuse it in harmless letters.
+            let harmless = args.iter().map(|arg| safe::text(&arg.to_string_lossy()).into_owned());
+            refuse(&Cli::try_parse_from(harmless).err().unwrap_or(refusal), console)
+        }
     }
 }
 
@@ -81,7 +87,12 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
                     Command::Demo(args) => showcase::run(args, &program, session).await,
                     Command::Append(args) => append::run(args, session, stdin).await,
                     Command::Inspect(args) => inspect::run(args, &mut session).await,
+                    Command::Timeline(args) => timeline::run(args, session).await,
+                    Command::Doctor(args) => doctor::run(args, session).await,
                     Command::Persistence(args) => persistence::run(args, session).await,
+                    Command::Metrics(args) => metrics::run(args, session).await,
+                    Command::Completions(args) => manual::completions(args, session),
+                    Command::Man(args) => manual::man(args, session),
                     Command::Config(args) => config::run(args, session),
                     Command::Help { topic } => help_about(&topic, session.out),
                 }

@@ -1,5 +1,7 @@
 //! What a command works with: the log that was asked for, and the streams to write to.
 
+use std::ffi::OsString;
+
 use papyra::{
     Log, Schemes,
     config::{Config, Sources},
@@ -36,6 +38,14 @@ impl Session {
 
     /// What flags, environment and files say together.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
+        self.config_with([])
+    }
+
+    /// The same with flags of a command's own, each under its key in the configuration file.
+    pub(crate) fn config_with(
+        &self,
+        flags: impl IntoIterator<Item = (&'static str, OsString)>,
+    ) -> Result<Config, Failure> {
         let global = &self.global;
         // A person at a terminal wants to be told at once who holds the log, not to wait.
         let mut sources = Sources::new().env(std::env::vars_os()).default_value("lock_timeout", "0s");
@@ -47,6 +57,9 @@ impl Session {
         }
         if let Some(file) = &global.config {
             sources = sources.file(file);
+        }
+        for (key, value) in flags {
+            sources = sources.flag(key, value);
         }
         let config = Config::load(sources)?;
         for warning in config.warnings() {

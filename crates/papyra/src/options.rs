@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{Fact, Kind, Position, Retention};
+use crate::{ActorAddress, Fact, Kind, Position, Retention};
 
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct ReadOptions {
     pub since: Option<f64>,
     /// Only these kinds; empty means all that this version knows.
     pub kinds: Vec<Kind>,
+    /// Only entries about this actor: events that happened to it, dead letters that were for it.
+    pub about: Option<ActorAddress>,
 }
 
 impl ReadOptions {
@@ -80,12 +82,20 @@ impl ReadOptions {
         self
     }
 
+    /// Only entries about this actor.
+    #[must_use]
+    pub fn about(mut self, actor: impl Into<ActorAddress>) -> Self {
+        self.about = Some(actor.into());
+        self
+    }
+
     /// Whether an entry is among what was asked for, its order and position aside.
     pub fn selects(&self, fact: &Fact) -> bool {
         let kind = fact.kind();
         kind != Kind::Unknown
             && (self.kinds.is_empty() || self.kinds.contains(&kind))
             && self.since.is_none_or(|since| fact.timestamp().seconds() >= since)
+            && self.about.as_ref().is_none_or(|actor| fact.actor() == Some(actor))
     }
 }
 

@@ -93,7 +93,7 @@ pub enum StartupVerdict {
     Damaged,
     /// There were findings; after recovery there are none.
     Recovered,
-    /// There are findings after recovery too.
+    /// There are findings after recovery too, or the backend cannot recover.
     StillDamaged,
 }
 
@@ -105,14 +105,14 @@ impl StartupVerdict {
 }
 
 /// What a startup check found and did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StartupReport {
     /// What it came to.
     pub verdict: StartupVerdict,
     /// What the first scan found; `None` if there was nothing to scan.
     pub scan: Option<ScanReport>,
-    /// What the recovery did, if there was one; its second scan is in it.
+    /// What the recovery did, if there was one (a backend may not offer it); its second scan is in it.
     pub recovery: Option<RecoveryReport>,
 }
 
@@ -183,12 +183,19 @@ async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
         _ if config.allow_torn_tail && only_torn => StartupVerdict::Tolerated,
         StartupMode::FailOnAnomaly => StartupVerdict::Damaged,
         StartupMode::Recover => {
-            let recovery = log.recover(&config.recovery).await?;
-            // The recovery's own second scan is not taken on trust.
-            let after = log.scan(ScanOptions::default()).await?;
-            let verdict = if after.is_clean() { StartupVerdict::Recovered } else { StartupVerdict::StillDamaged };
-            report.recovery = Some(RecoveryReport { after: Some(after), ..recovery });
-            verdict
+            match log.recover(&config.recovery).await {
+                // The damage is there all the same, and must not pass because nobody can repair it.
+                Err(error) if error.kind() == ErrorKind::Unsupported => StartupVerdict::StillDamaged,
+                Err(error) => return Err(error),
+                Ok(recovery) => {
+                    // The recovery's own second scan is not taken on trust.
+                    let after = log.scan(ScanOptions::default()).await?;
+                    let verdict =
+                        if after.is_clean() { StartupVerdict::Recovered } else { StartupVerdict::StillDamaged };
+                    report.recovery = Some(RecoveryReport { after: Some(after), ..recovery });
+                    verdict
+                }
+            }
         }
     };
     report.scan = Some(scan);

@@ -70,6 +70,13 @@ pub(super) fn judge(line: &[u8], parts: &mut Vec<Part>) {
     }
 }
 
+/// A line that is a whole sealed fact, as nearly every line is.
+pub(super) fn sealed_fact(line: &[u8]) -> Option<(Tail, Head, u32)> {
+    let crc = codec::is_sealed(line)?;
+    let tail = codec::tail(line)?;
+    Some((tail, codec::head(line, &tail).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?, crc))
+}
+
 fn push_junk(parts: &mut Vec<Part>, range: Range<usize>) {
     // Between two lines even an empty one is a finding: their newline is missing.
     if !parts.is_empty() || !range.is_empty() {
@@ -111,6 +118,8 @@ pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
     match readable(line) {
         Err(why) => Open::Damaged(why),
         Ok(text) => match codec::decode(text, Form::Lenient) {
+            // Nothing would tell a changed fact from a sound one if a line that lost its seal passed for an old one.
+            Ok(_) if codec::was_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
             Ok(fact) => Open::Fact(Box::new(fact)),
             Err(_) if codec::looks_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
             Err(cause) => Open::Damaged(cause.into_owned()),
@@ -176,6 +185,23 @@ mod tests {
         assert_eq!(kinds(&[lines[1], lines[2]].concat()), ["fact", "junk", "fact"]);
         assert_eq!(kinds(&[lines[1], &[0; 4096]].concat()), ["fact", "junk"]);
         assert_eq!(kinds(&lines[1][1..]), ["open"]);
+    }
+
+    #[test]
+    fn a_line_that_lost_its_seal_never_passes_for_an_old_one() {
+        let line = lines()[1];
+        for at in 0..line.len() {
+            for bit in 0..8 {
+                let mut flipped = line.to_vec();
+                flipped[at] ^= 1 << bit;
+                for around in [&b""[..], b"\r", b" \r"] {
+                    let line = [&b"\xef\xbb\xbf"[..], &flipped, around].concat();
+                    assert!(matches!(judge_legacy(&line, true), Open::Damaged(_)), "bit {bit} of byte {at}");
+                }
+            }
+        }
+        let spaced = br#"{"kind": "event", "timestamp": 1.0, "seq": 1, "crc": "00000000"}"#;
+        assert!(matches!(judge_legacy(spaced, true), Open::Fact(_)), "rewritten by the Python Papyra");
     }
 
     #[test]

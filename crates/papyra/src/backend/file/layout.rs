@@ -231,11 +231,13 @@ pub(super) struct Found {
 
 /// The first sealed fact whose line begins at `from` or behind it, and before `end`.
 pub(super) fn first_fact(file: &Arc<File>, from: u64, end: u64) -> io::Result<Option<Found>> {
-    let mut lines = Forward::new(file.clone(), from.saturating_sub(1), end);
-    if from > 0 {
-        // From the byte before on, the first line is the rest of one that began earlier, if only its newline.
-        lines.next()?;
-    }
+    // The rest of a line that began earlier, if only its newline, is passed over and never held, however long it is.
+    let begin = match from {
+        0 => Some(0),
+        from => lines::next_newline(file, from - 1, end)?.map(|newline| newline + 1),
+    };
+    let Some(begin) = begin else { return Ok(None) };
+    let mut lines = Forward::new(file.clone(), begin, end);
     let mut parts = Vec::new();
     while let Some(raw) = lines.next()? {
         let line_end = raw.offset() + raw.len();

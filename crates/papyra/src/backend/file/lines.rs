@@ -66,7 +66,7 @@ pub(super) fn behind_last_newline(file: &File, end: u64) -> io::Result<u64> {
 }
 
 /// The place of the first newline from `from` on, before `end`.
-fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
+pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
     let mut block = vec![0; BLOCK];
     let mut at = from;
     while at < end {
@@ -214,21 +214,26 @@ impl Backward {
                 self.cursor = start;
                 return Ok(Some(Raw::Line { offset: self.base + start as u64, bytes: &self.buffer[start..end] }));
             }
-            if self.cursor > MAX_READ_LINE + 1 {
-                let end = self.base + self.cursor as u64 - 1;
+            if self.cursor >= BLOCK {
+                // A long line: find its beginning before any more of it is held.
                 let offset = behind_last_newline(&self.file, self.base)?.max(self.start);
-                (self.base, self.cursor) = (offset, 0);
-                self.buffer = Vec::new();
-                return Ok(Some(Raw::TooLong { offset, len: end - offset }));
+                let end = self.base + self.cursor as u64 - 1;
+                if end - offset > MAX_READ_LINE as u64 {
+                    (self.base, self.cursor) = (offset, 0);
+                    self.buffer = Vec::new();
+                    return Ok(Some(Raw::TooLong { offset, len: end - offset }));
+                }
+                // With the newline before it, or the next look would not see that it is whole.
+                self.extend((self.base - offset) as usize + 1)?;
+            } else {
+                self.extend(self.block)?;
             }
-            self.extend()?;
         }
     }
 
-    /// Reads the block before what is held.
-    fn extend(&mut self) -> io::Result<()> {
-        // Blocks grow with what is held, so that a long line costs linear time.
-        let want = (self.block.max(self.cursor) as u64).min(self.base - self.start) as usize;
+    /// Reads what stands before what is held.
+    fn extend(&mut self, bytes: usize) -> io::Result<()> {
+        let want = (bytes as u64).min(self.base - self.start) as usize;
         self.block = BLOCK;
         let base = self.base - want as u64;
         let mut buffer = vec![0; want + self.cursor];

@@ -62,8 +62,8 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     if !manifest_path.exists() {
         let manifest = Manifest {
             schema: "papyra.quarantine/1",
-            source: source.display().to_string(),
-            copy: copy.display().to_string(),
+            source: shown(source),
+            copy: shown(&copy),
             bytes,
             crc32c: format!("{crc:08x}"),
             anomalies_total: found.anomalies_total,
@@ -79,6 +79,12 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     }
     storage::sync_directory_of(&copy).map_err(failed("sync", directory))?;
     Ok(copy)
+}
+
+/// A path in the manifest says where the file was, whatever directory it is read in. One that is not UTF-8 is shown as well
+/// as it can be: evidence must never fail over a name.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 fn with(name: &OsStr, suffix: &str) -> OsString {

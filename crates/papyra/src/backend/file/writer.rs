@@ -258,6 +258,7 @@ fn answer(requests: Vec<Request>, committed: Option<Committed>) {
         return;
     };
     let mut seq = committed.first_seq;
+    let mut synced_in = committed.synced_in;
     let mut remarks: Vec<Entry> = committed
         .remarks
         .into_iter()
@@ -274,6 +275,8 @@ fn answer(requests: Vec<Request>, committed: Option<Committed>) {
         let bytes = request.batch.bytes() as u64 + stamped * count / lines.max(1) as u64;
         let mut appended = Appended::new(positions, bytes);
         appended.remarks = std::mem::take(&mut remarks);
+        // One sync served them all: it is told once.
+        appended.synced_in = synced_in.take();
         let _ = request.reply.send(Ok(appended));
     }
 }

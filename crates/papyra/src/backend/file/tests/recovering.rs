@@ -201,6 +201,22 @@ fn a_temporary_file_that_was_left_behind_is_named_and_removed() {
 }
 
 #[test]
+fn a_log_whose_name_is_not_utf8_is_quarantined_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = place();
+    place.path.set_file_name(std::ffi::OsStr::from_bytes(b"log-\xff.ndjson"));
+    fs::write(&place.path, [LOG.as_bytes(), b"junk\n"].concat()).unwrap();
+    let copy = &recover(&place, &RecoveryConfig::quarantine(place.path.with_extension("q"))).quarantined[0];
+    assert_eq!(fs::read(copy).unwrap(), [LOG.as_bytes(), b"junk\n"].concat());
+    let mut manifest = copy.clone().into_os_string();
+    manifest.push(".json");
+    let manifest = fs::read(manifest).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let source = manifest["source"].as_str().unwrap();
+    assert!(std::path::Path::new(source).is_absolute() && source.ends_with("log-\u{fffd}.ndjson"), "{source}");
+}
+
+#[test]
 fn a_fact_of_another_program_that_lacks_its_newline_is_sealed() {
     let bytes = [LOG.as_bytes(), br#"{"kind":"event","timestamp":1700000009}"#].concat();
     assert_eq!(check(&bytes).last(), Some(&6));

@@ -1,0 +1,165 @@
+//! `persistence recover`: make a damaged log sound.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use papyra::{
+    CompactionConfig, CompactionReport, Error, ErrorKind, Log, RecoveryConfig, RecoveryMode, RecoveryReport,
+    ScanOptions, ScanReport,
+};
+use serde::Serialize;
+
+use crate::{
+    console::Out,
+    exit::ExitCode,
+    failure::Failure,
+    findings,
+    recovery::{self, Choice},
+    report,
+    session::Session,
+};
+
+use super::compact;
+
+/// How to recover.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// What to do with damage: repair, quarantine (keep the originals first) or ignore [default: the configuration's,
+    /// else repair]
+    #[arg(long, value_name = "MODE", value_parser = str::parse::<RecoveryMode>)]
+    mode: Option<RecoveryMode>,
+    /// Where quarantine keeps the originals
+    #[arg(long, value_name = "DIR")]
+    quarantine_dir: Option<PathBuf>,
+    /// Say what would be done; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Drop what the log's retention does not keep, too
+    #[arg(long)]
+    apply_retention: bool,
+    /// Write the report as JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+const SCHEMA: &str = "papyra.recover/1";
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    NoLog,
+    Healthy,
+    /// There are findings, and nothing was to be done about them.
+    Ignored,
+    WouldRecover,
+    Recovered,
+    StillDamaged,
+}
+
+/// The report as it is printed in JSON.
+#[derive(Serialize)]
+struct Recovered {
+    log: String,
+    mode: String,
+    dry_run: bool,
+    outcome: Outcome,
+    #[serde(flatten)]
+    report: Option<RecoveryReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compaction: Option<CompactionReport>,
+}
+
+pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitCode, Failure> {
+    let choice = Choice { mode: args.mode, directory: args.quarantine_dir };
+    let settings = session.config_with(choice.flags())?;
+    let mut config = settings.recovery()?;
+    choice.must_make_sense(&config, "--mode")?;
+    config.dry_run = args.dry_run;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
+    let (outcome, found) = match recover(&log, &config).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => (Outcome::NoLog, None),
+        // It was looked at, and it is beyond recovery: a log of a newer version, say.
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            session.notes.failure(&error.into());
+            return Err(Failure::Told(ExitCode::NotRecovered));
+        }
+        recovered => recovered.map(|(outcome, report)| (outcome, Some(report)))?,
+    };
+    let (compaction, refused) = match outcome {
+        Outcome::Healthy | Outcome::Recovered if args.apply_retention => match retain(&log, args.dry_run).await {
+            Ok(compaction) => (compaction, None),
+            Err(error) => (None, Some(Failure::from(error))),
+        },
+        _ => (None, None),
+    };
+    let verdict = match (outcome, &refused) {
+        (Outcome::StillDamaged, _) => ExitCode::NotRecovered,
+        (_, Some(refused)) => refused.exit_code(),
+        _ => ExitCode::Done,
+    };
+    let (mode, dry_run) = (config.mode.to_string(), config.dry_run);
+    let recovered = Recovered { log: log.address(), mode, dry_run, outcome, report: found, compaction };
+    let delivered = report::deliver(&mut session, SCHEMA, verdict, &recovered, args.report.as_deref(), |out| {
+        print(&recovered, out)
+    });
+    if let Some(report) = &recovered.report {
+        findings::tell_notes(report.after.as_ref().unwrap_or(&report.before), &session.notes);
+        recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
+    }
+    if args.apply_retention && log.retention().is_unlimited() {
+        session.notes.note(compact::NOTHING_CONFIGURED);
+    }
+    if let Some(refused) = refused {
+        session.notes.failure(&refused);
+    }
+    delivered
+}
+
+/// Recovers, and looks again whatever the backend says about itself.
+async fn recover(log: &Log, config: &RecoveryConfig) -> Result<(Outcome, RecoveryReport), Error> {
+    let mut report = log.recover(config).await?;
+    let outcome = match (config.mode, config.dry_run) {
+        _ if report.before.is_clean() => Outcome::Healthy,
+        (RecoveryMode::Ignore, _) => Outcome::Ignored,
+        (_, true) => Outcome::WouldRecover,
+        _ => {
+            let after: ScanReport = log.scan(ScanOptions::default()).await?;
+            let outcome = if after.is_clean() { Outcome::Recovered } else { Outcome::StillDamaged };
+            report.after = Some(after);
+            outcome
+        }
+    };
+    Ok((outcome, report))
+}
+
+/// Makes the log's own retention physical, if it has one.
+async fn retain(log: &Log, dry_run: bool) -> Result<Option<CompactionReport>, Error> {
+    if log.retention().is_unlimited() {
+        return Ok(None);
+    }
+    let config = CompactionConfig::new(*log.retention(), log.now()).dry_run(dry_run);
+    log.compact_as(&config).await.map(Some)
+}
+
+fn print(recovered: &Recovered, out: &mut Out) -> Result<(), Failure> {
+    let Some(report) = &recovered.report else { return out.headline(recovery::NO_LOG) };
+    if report.before.is_clean() {
+        out.headline(findings::HEALTHY)?;
+    } else {
+        findings::print(&report.before, out)?;
+    }
+    match (recovered.outcome, &report.after) {
+        // Also of a healthy log: a script that recovers whatever it finds looks for this line.
+        (Outcome::Healthy, _) if !recovered.dry_run => out.headline("Recovery completed")?,
+        (Outcome::Recovered, _) => out.headline("Recovery completed")?,
+        (Outcome::StillDamaged, Some(after)) => findings::print(after, out)?,
+        _ => {}
+    }
+    recovery::print_files(report, out)?;
+    match &recovered.compaction {
+        Some(compaction) => compact::print(compaction, recovered.dry_run, out),
+        None => Ok(()),
+    }
+}

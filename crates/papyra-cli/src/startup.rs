@@ -1,0 +1,145 @@
+//! The startup check on the command line: `doctor run` and `persistence startup-check`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use papyra::{
+    ErrorKind, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, startup, units::parse_duration,
+};
+use serde::Serialize;
+
+use crate::{
+    console::{Notes, Out},
+    exit::ExitCode,
+    failure::Failure,
+    findings,
+    recovery::{self, Choice},
+    report, safe,
+    session::Session,
+};
+
+/// How to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// What to do about damage: ignore, scan_only, fail_on_anomaly or recover [default: the configuration's, else
+    /// fail_on_anomaly]
+    #[arg(long, value_name = "MODE", value_parser = str::parse::<StartupMode>)]
+    mode: Option<StartupMode>,
+    /// How to recover: repair or quarantine [default: the configuration's, else repair]
+    #[arg(long, value_name = "MODE", value_parser = changing)]
+    recovery_mode: Option<RecoveryMode>,
+    /// Where quarantine keeps the originals
+    #[arg(long, value_name = "DIR")]
+    quarantine_dir: Option<PathBuf>,
+    /// Let a torn last line pass if nothing else is wrong: every crash leaves one, and the next start settles it
+    #[arg(long)]
+    allow_torn_tail: bool,
+    /// How long the whole check may take, such as 30s [default: as long as it needs]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// Write the report as JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// A check that recovers changes something: what it is to ignore, `--mode` says.
+fn changing(text: &str) -> Result<RecoveryMode, String> {
+    match text.parse().map_err(|error: papyra::Error| error.to_string())? {
+        RecoveryMode::Ignore => Err("a check recovers by `repair` or `quarantine`; see --mode".to_owned()),
+        mode => Ok(mode),
+    }
+}
+
+const SCHEMA: &str = "papyra.doctor/1";
+
+/// The report as it is printed in JSON.
+#[derive(Serialize)]
+struct Checked<'a> {
+    log: String,
+    mode: String,
+    #[serde(flatten)]
+    report: &'a StartupReport,
+}
+
+/// Checks the log. If anomalies remain after a recovery, the command ends with `remaining`.
+pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCode) -> Result<ExitCode, Failure> {
+    let choice = Choice { mode: args.recovery_mode, directory: args.quarantine_dir };
+    let mode = args.mode.map(|mode| ("startup.mode", mode.to_string().into()));
+    let settings = session.config_with(choice.flags().into_iter().chain(mode))?;
+    let mut config = StartupConfig::new(settings.startup_mode().value)
+        .with_recovery(settings.recovery()?)
+        .with_torn_tail_allowed(args.allow_torn_tail);
+    config.timeout = args.timeout;
+    if config.mode == StartupMode::Recover {
+        choice.must_make_sense(&config.recovery, "--recovery-mode")?;
+    }
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
+    let found = match startup::check(&log, &config).await {
+        // It was looked at, and it is beyond recovery: a log of a newer version, say.
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            session.notes.failure(&error.into());
+            return Err(Failure::Told(remaining));
+        }
+        found => found?,
+    };
+    let verdict = match found.verdict {
+        verdict if verdict.passes() => ExitCode::Done,
+        StartupVerdict::StillDamaged => remaining,
+        _ => ExitCode::GateClosed,
+    };
+    let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found };
+    let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
+        print(&found, log.backend().name(), out)
+    });
+    tell(&found, config.mode, log.backend().name(), &session.notes);
+    delivered
+}
+
+fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Failure> {
+    let scan = found.scan.as_ref();
+    match found.verdict {
+        StartupVerdict::NoLog => return out.headline(recovery::NO_LOG),
+        StartupVerdict::Unsupported => {
+            let backend = safe::text(backend);
+            return out.headline(&format!("the backend `{backend}` does not support scan: nothing was checked"));
+        }
+        _ => {}
+    }
+    match scan {
+        Some(scan) if !scan.is_clean() => findings::print(scan, out)?,
+        _ => out.headline(findings::HEALTHY)?,
+    }
+    if let Some(recovery) = &found.recovery {
+        recovery::print_files(recovery, out)?;
+    }
+    match (found.verdict, found.recovery.as_ref().and_then(|recovery| recovery.after.as_ref())) {
+        (StartupVerdict::Recovered, _) => out.headline("Recovery successful"),
+        (StartupVerdict::StillDamaged, Some(after)) => findings::print(after, out),
+        _ => Ok(()),
+    }
+}
+
+/// What the verdict means for whoever started the check.
+fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) {
+    if let Some(scan) = &found.scan {
+        findings::tell_notes(scan, notes);
+    }
+    if let Some(recovery) = &found.recovery {
+        recovery::tell_lost(recovery, false, notes);
+    }
+    match found.verdict {
+        StartupVerdict::Tolerated => notes.note(&format!("these anomalies may pass ({mode})")),
+        StartupVerdict::Damaged => {
+            notes.note("gate closed: the log is damaged");
+            notes.note("  cure: papyra doctor run --mode recover --recovery-mode quarantine --quarantine-dir DIR");
+        }
+        StartupVerdict::StillDamaged if found.recovery.is_none() => {
+            notes.warning(&format!(
+                "gate closed: the log is damaged, and the backend `{backend}` does not support recovery"
+            ));
+        }
+        StartupVerdict::StillDamaged => notes.warning("gate closed: recovery was tried, and anomalies remain"),
+        _ => {}
+    }
+}

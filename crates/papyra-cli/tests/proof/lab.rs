@@ -1,0 +1,182 @@
+//! A directory of its own, and the program in it.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::effort::HANG;
+
+/// The name of the log in a lab.
+pub(crate) const LOG: &str = "facts.ndjson";
+
+/// A fact that a test can tell from others by its number.
+pub(crate) fn event(n: u64) -> String {
+    padded(n, 0)
+}
+
+/// The same with so many bytes of payload more.
+pub(crate) fn padded(n: u64, padding: usize) -> String {
+    let at = 1_700_000_000 + n;
+    let pad = "x".repeat(padding);
+    format!(
+        r#"{{"kind":"event","system_id":"local","actor_address":"local://{n}","event_type":"E{n}","payload":"{pad}","timestamp":{at}}}"#
+    )
+}
+
+/// The lines of these facts.
+pub(crate) fn events(numbers: impl IntoIterator<Item = u64>) -> String {
+    numbers.into_iter().map(|n| event(n) + "\n").collect()
+}
+
+/// A directory and the log in it.
+pub(crate) struct Lab {
+    path: PathBuf,
+    _own: Option<TempDir>,
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// Fails unless it ended like this.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let own = tempfile::tempdir().unwrap();
+        Lab { path: own.path().to_owned(), _own: Some(own) }
+    }
+
+    /// In a directory that somebody else looks after.
+    pub(crate) fn at(path: &Path) -> Self {
+        fs::create_dir_all(path).unwrap();
+        Lab { path: path.to_owned(), _own: None }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path(LOG)
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        fs::read(self.log()).unwrap()
+    }
+
+    /// The program, alone with its directory: no configuration of the machine reaches it.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.program(env!("CARGO_BIN_EXE_papyra"));
+        command.args(args);
+        command
+    }
+
+    /// Another program in the same surroundings.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(&self.path).env("HOME", &self.path).env("XDG_CONFIG_HOME", &self.path);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("RUST_BACKTRACE", "1");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str], stdin: impl AsRef<[u8]>) -> Run {
+        finish(self.command(args), stdin.as_ref())
+    }
+
+    /// Runs a command on the log.
+    #[track_caller]
+    pub(crate) fn on_log(&self, args: &[&str]) -> Run {
+        self.run(&[args, &["--path", LOG]].concat(), "")
+    }
+
+    /// Appends facts.
+    #[track_caller]
+    pub(crate) fn append(&self, facts: &str) -> Run {
+        self.run(&["append", "--path", LOG], facts)
+    }
+
+    #[track_caller]
+    pub(crate) fn must_be_clean(&self) {
+        self.on_log(&["persistence", "scan", "--deep"]).ended(0);
+    }
+
+    /// All names in the directory but the log's lock files.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&self.path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with("lock"))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Runs a program to its end. One that hangs is ended and fails the test.
+#[track_caller]
+pub(crate) fn finish(mut command: Command, stdin: &[u8]) -> Run {
+    let mut child = Process(command.spawn().unwrap());
+    let mut input = child.0.stdin.take().unwrap();
+    let stdin = stdin.to_owned();
+    // On threads, or both sides could wait for each other; and a program that does not read to the end is no failure.
+    let writer = std::thread::spawn(move || drop(input.write_all(&stdin)));
+    let stdout = collect(child.0.stdout.take().unwrap());
+    let stderr = collect(child.0.stderr.take().unwrap());
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(began.elapsed() < HANG, "{command:?} hangs");
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    writer.join().unwrap();
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    Run { code: status.code(), signal: status.signal(), stdout, stderr }
+}
+
+fn collect(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    })
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    /// SIGKILL, and wait.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
