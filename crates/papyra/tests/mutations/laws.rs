@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A file for a log.
-pub struct Place {
+pub(crate) struct Place {
     _dir: tempfile::TempDir,
     path: PathBuf,
     runtime: tokio::runtime::Runtime,
@@ -18,7 +18,7 @@ pub struct Place {
 
 impl Place {
     /// A log of these bytes; none at all makes no file.
-    pub fn with(bytes: &[u8]) -> Place {
+    pub(crate) fn with(bytes: &[u8]) -> Place {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.ndjson");
         if !bytes.is_empty() {
@@ -28,15 +28,15 @@ impl Place {
         Place { _dir: dir, path, runtime }
     }
 
-    pub fn log(&self) -> Log {
+    pub(crate) fn log(&self) -> Log {
         samples::open(&self.path)
     }
 
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).unwrap()
     }
 
@@ -98,7 +98,7 @@ fn gathered(entries: &[Entry]) -> Vec<(u64, String)> {
 }
 
 /// A sound log is found sound; every search agrees with reading everything; compaction is what reading shows.
-pub fn of_a_sound_log(bytes: &[u8], mixed: bool, random: &mut Random) {
+pub(crate) fn of_a_sound_log(bytes: &[u8], mixed: bool, random: &mut Random) {
     if bytes.is_empty() {
         return;
     }
@@ -191,7 +191,7 @@ impl papyra::Clock for Fixed {
 }
 
 /// Whatever the damage: it is named in order, both readers agree, what is sound survives, and writing goes on.
-pub fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
+pub(crate) fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
     if bytes.is_empty() {
         return;
     }
