@@ -3,7 +3,7 @@
 use crate::random::Random;
 
 /// A damaged copy of a log, and whether facts of another log are in it.
-pub fn of(sound: &[u8], foreign: &[u8], random: &mut Random) -> (Vec<u8>, bool) {
+pub(crate) fn of(sound: &[u8], foreign: &[u8], random: &mut Random) -> (Vec<u8>, bool) {
     let mut bytes = sound.to_vec();
     let mut mixed = false;
     for _ in 0..random.within(1..5) {

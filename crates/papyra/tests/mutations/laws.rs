@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A file for a log.
-pub struct Place {
+pub(crate) struct Place {
     _dir: tempfile::TempDir,
     path: PathBuf,
     runtime: tokio::runtime::Runtime,
@@ -18,7 +18,7 @@ pub struct Place {
 
 impl Place {
     /// A log of these bytes; none at all makes no file.
-    pub fn with(bytes: &[u8]) -> Place {
+    pub(crate) fn with(bytes: &[u8]) -> Place {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.ndjson");
         if !bytes.is_empty() {
@@ -28,15 +28,15 @@ impl Place {
         Place { _dir: dir, path, runtime }
     }
 
-    pub fn log(&self) -> Log {
+    pub(crate) fn log(&self) -> Log {
         samples::open(&self.path)
     }
 
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).unwrap()
     }
 
@@ -67,11 +67,14 @@ fn sealed(bytes: &[u8]) -> Vec<(u64, &[u8])> {
     whole.filter_map(|line| Some((number(line)?, line))).collect()
 }
 
+/// Whether a line is sealed, whatever it is.
+fn is_sealed(line: &[u8]) -> bool {
+    let split = line.len().checked_sub(18).map(|at| line.split_at(at));
+    split.is_some_and(|(body, trailer)| trailer == format!(",\"crc\":\"{:08x}\"}}", crc32c(body)).as_bytes())
+}
+
 fn number(line: &[u8]) -> Option<u64> {
-    let (body, trailer) = line.split_at_checked(line.len().checked_sub(18)?)?;
-    if trailer != format!(",\"crc\":\"{:08x}\"}}", crc32c(body)).as_bytes() {
-        return None;
-    }
+    let body = line.get(..line.len().checked_sub(18)?).filter(|_| is_sealed(line))?;
     let text = std::str::from_utf8(body).ok()?;
     text[text.rfind(",\"seq\":")? + 7..].parse().ok()
 }
@@ -95,7 +98,7 @@ fn gathered(entries: &[Entry]) -> Vec<(u64, String)> {
 }
 
 /// A sound log is found sound; every search agrees with reading everything; compaction is what reading shows.
-pub fn of_a_sound_log(bytes: &[u8], mixed: bool, random: &mut Random) {
+pub(crate) fn of_a_sound_log(bytes: &[u8], mixed: bool, random: &mut Random) {
     if bytes.is_empty() {
         return;
     }
@@ -162,7 +165,7 @@ fn number_line(bytes: &[u8]) -> bool {
     bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"{\"kind\":\"log\""))
 }
 
-/// Any one line, but for the last, can be told to be missing.
+/// Any one fact, but for the last, can be told to be missing.
 fn a_lost_line_is_missed(bytes: &[u8], random: &mut Random) {
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let Some(header) = lines.iter().position(|line| line.starts_with(b"{\"kind\":\"log\"")) else { return };
@@ -170,6 +173,9 @@ fn a_lost_line_is_missed(bytes: &[u8], random: &mut Random) {
         return;
     }
     let gone = random.within(header + 1..lines.len() - 1);
+    if lines[gone].starts_with(b"{\"kind\":\"log\"") {
+        return;
+    }
     let rest: Vec<u8> =
         lines.iter().enumerate().filter(|(at, _)| *at != gone).flat_map(|(_, line)| *line).copied().collect();
     assert!(!Place::with(&rest).scan().is_clean(), "line {} was lost and not missed", gone + 1);
@@ -185,14 +191,11 @@ impl papyra::Clock for Fixed {
 }
 
 /// Whatever the damage: it is named in order, both readers agree, what is sound survives, and writing goes on.
-pub fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
+pub(crate) fn of_a_damaged_log(bytes: &[u8], mixed: bool, random: &mut Random) {
     if bytes.is_empty() {
         return;
     }
     let place = Place::with(bytes);
-    if let Some(path) = std::env::var_os("PAPYRA_DUMP") {
-        fs::write(path, bytes).unwrap();
-    }
     let found = place.scan();
     findings(&found, bytes);
     let before = gathered(&place.read(ReadOptions::oldest_first()));
@@ -247,8 +250,8 @@ fn what_is_sound_stays(before: &[u8], after: &[u8]) {
     for (number, line) in sealed(before) {
         firsts.entry(number).or_insert(line);
     }
-    let legacy =
-        after.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"{\"kind\":\"log\"")).count() as u64;
+    // Lines before sealing began have taken the first numbers.
+    let legacy = before.split(|byte| *byte == b'\n').take_while(|line| !is_sealed(line)).count() as u64;
     let at = |line: &[u8]| before.windows(line.len()).position(|own| own == line);
     for (number, line) in firsts.into_iter().filter(|(number, _)| *number > legacy) {
         let stays: Vec<_> = kept.iter().filter(|(own, _)| *own == number).collect();

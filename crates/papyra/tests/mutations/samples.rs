@@ -12,10 +12,10 @@ use crate::{laws::Place, random::Random};
 const LEGACY: &str = include_str!("../vectors/legacy-python.ndjson");
 
 /// Time begins here.
-pub const EPOCH: f64 = 1_700_000_000.0;
+pub(crate) const EPOCH: f64 = 1_700_000_000.0;
 
 /// A fact that mostly comes in time, now and then late, and rarely when the clock was wrong.
-pub fn fact(n: u64, random: &mut Random) -> Fact {
+pub(crate) fn fact(n: u64, random: &mut Random) -> Fact {
     let late = match random.below(40) {
         0 => random.below(100_000) as f64,
         1..=6 => random.below(300) as f64 / 10.0,
@@ -39,7 +39,7 @@ pub fn fact(n: u64, random: &mut Random) -> Fact {
 }
 
 /// A log as it may stand somewhere: legacy, begun here, compacted, opened many times.
-pub fn log(random: &mut Random) -> Vec<u8> {
+pub(crate) fn log(random: &mut Random) -> Vec<u8> {
     let mut start = Vec::new();
     if random.once_in(4) {
         let lines: Vec<_> = LEGACY.split_inclusive('\n').collect();
@@ -55,7 +55,7 @@ pub fn log(random: &mut Random) -> Vec<u8> {
 }
 
 /// Another log, with numbers of its own.
-pub fn foreign(random: &mut Random) -> Vec<u8> {
+pub(crate) fn foreign(random: &mut Random) -> Vec<u8> {
     grown(Vec::new(), random)
 }
 
@@ -82,7 +82,7 @@ fn grown(start: Vec<u8>, random: &mut Random) -> Vec<u8> {
 }
 
 /// A retention that drops a little of this and of that.
-pub fn compaction(random: &mut Random) -> CompactionConfig {
+pub(crate) fn compaction(random: &mut Random) -> CompactionConfig {
     let mut retention = Retention::default();
     for _ in 0..random.within(1..3) {
         let rule = match random.below(3) {
@@ -102,6 +102,6 @@ pub fn compaction(random: &mut Random) -> CompactionConfig {
 }
 
 /// The log in this file.
-pub fn open(path: &std::path::Path) -> Log {
+pub(crate) fn open(path: &std::path::Path) -> Log {
     Log::new(JsonLog::new(FileConfig::new(path).with_lock_timeout(Duration::ZERO)))
 }

@@ -90,6 +90,8 @@ pub(super) struct End {
     pub(super) skew: f64,
     /// No fact of the sealed part is newer than this.
     pub(super) newest: Option<f64>,
+    /// A header of a newer format stands near the end.
+    newer: Option<u64>,
 }
 
 impl End {
@@ -105,7 +107,10 @@ impl End {
         let offset = lines::behind_last_newline(file, size).map_err(|error| Error::io("read", path, error))?;
         let layout = Layout::of(file, offset, path)?;
         let end = End::behind(file, offset, &layout).map_err(|error| Error::io("read", path, error))?;
-        Ok((end, layout))
+        match end.newer {
+            Some(format) => Err(newer(path, format)),
+            None => Ok((end, layout)),
+        }
     }
 
     /// Makes sure that no number stands elsewhere in the file that is higher than those at its end.
@@ -117,7 +122,7 @@ impl End {
     }
 
     fn behind(file: &Arc<File>, offset: u64, layout: &Layout) -> io::Result<End> {
-        let mut end = End { offset, next_seq: layout.legacy_lines + 1, skew: LEAST_SKEW, newest: None };
+        let mut end = End { offset, next_seq: layout.legacy_lines + 1, skew: LEAST_SKEW, newest: None, newer: None };
         if !layout.is_sealed(offset) {
             return Ok(end);
         }
@@ -156,7 +161,8 @@ impl End {
                         found = true;
                     }
                     Is::Open if matches!(judge::judge_unsealed(bytes), Open::Fact(_)) => {}
-                    Is::Open | Is::Odd | Is::Header(_) => damaged += u64::from(!found),
+                    Is::Header(HeaderLine::Newer(format)) => end.newer = Some(*format),
+                    Is::Open | Is::Odd | Is::Header(HeaderLine::Broken) => damaged += u64::from(!found),
                     Is::Junk => {}
                 }
             }

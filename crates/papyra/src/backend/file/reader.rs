@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Entry, Error, Order, Position, ReadOptions, Result,
-    codec::{self, Form, Head, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// A search by halves ends at this distance and goes on line by line.
@@ -211,10 +211,14 @@ impl Reader {
         if self.options.order == Order::NewestFirst {
             parts.reverse();
         }
-        let more = parts.iter().all(|part| match part.is {
-            Is::Fact { tail, head, crc } => self.fact(&bytes[part.range.clone()], &tail, &head, crc, sink),
-            Is::Header(_) => true,
-            Is::Odd | Is::Open | Is::Junk => {
+        let more = parts.iter().all(|part| match &part.is {
+            Is::Fact { tail, head, crc } => self.fact(&bytes[part.range.clone()], tail, head, *crc, sink),
+            Is::Header(HeaderLine::Newer(format)) => {
+                sink(Err(layout::newer(&self.path, *format)));
+                false
+            }
+            Is::Header(HeaderLine::Header(_)) => true,
+            Is::Header(HeaderLine::Broken) | Is::Odd | Is::Open | Is::Junk => {
                 self.skip();
                 true
             }

@@ -142,7 +142,12 @@ fn file_name(path: &Path) -> OsString {
 pub(super) fn leftovers(log: &Path) -> io::Result<Vec<PathBuf>> {
     let name = file_name(log);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(storage::directory_of(log))? {
+    let entries = match std::fs::read_dir(storage::directory_of(log)) {
+        // Whoever may read the log but not list its directory cannot remove anything there either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         let candidate = entry.file_name();
         let random = candidate

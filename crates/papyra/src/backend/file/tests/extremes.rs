@@ -62,3 +62,18 @@ fn a_directory_whose_name_is_not_text_can_keep_originals() {
     assert!(report.after.unwrap().is_clean());
     assert_eq!(fs::read_dir(&quarantine).unwrap().count(), 2, "the original and its manifest");
 }
+
+#[test]
+fn a_newer_header_in_mid_file_stops_writers_and_readers() {
+    let newer = LOG.lines().next().unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    let body = &newer[..newer.len() - 18];
+    let header = format!("{body},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(body.as_bytes()));
+    let bytes = [LOG.as_bytes(), header.as_bytes(), &sealed(6)].concat();
+    let place = Place::with(&bytes);
+    assert_eq!(place.found(), [AnomalyKind::NewerFormat]);
+    assert_eq!(block_on(place.log().append(&facts(1..=1))).unwrap_err().kind(), ErrorKind::Corrupt);
+    for options in [ReadOptions::oldest_first(), ReadOptions::newest_first()] {
+        assert_eq!(block_on(place.log().read(options).collect()).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    assert_eq!(fs::read(&place.path).unwrap(), bytes);
+}
