@@ -88,6 +88,7 @@ pub(crate) fn dropped_name((first, last): (u64, u64)) -> String {
 }
 
 /// A line of a batch.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are facts: a box would cost each an allocation")]
 #[derive(Debug)]
 pub(crate) enum Line {
     Fact(Entry),

@@ -63,6 +63,9 @@ fn missing(listing: &Listing) -> Result<Vec<(u64, u64)>> {
 
 /// Makes a damaged spool sound. Whoever calls holds the lock, unless nothing is to be changed.
 pub(crate) fn recover(dir: &Path, config: &RecoveryConfig, empty: &ScanReport) -> Result<RecoveryReport> {
+    if config.mode == RecoveryMode::Quarantine && config.quarantine_dir.is_none() {
+        return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals"));
+    }
     let mut report = RecoveryReport::default();
     report.before = scan(dir, empty.clone())?;
     if report.before.is_clean() {

@@ -52,8 +52,9 @@ struct Compacted {
 }
 
 pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitCode, Failure> {
-    report::must_be_possible(args.report.as_deref())?;
-    let log = session.open().await?;
+    let settings = session.config()?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
     let retention = args.over(*log.retention());
     let configured = !retention.is_unlimited();
     let report = if configured {

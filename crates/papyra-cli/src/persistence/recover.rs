@@ -76,7 +76,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     let mut config = settings.recovery()?;
     choice.must_make_sense(&config, "--mode")?;
     config.dry_run = args.dry_run;
-    report::must_be_possible(args.report.as_deref())?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
     let (outcome, found) = match recover(&log, &config).await {
         Err(error) if error.kind() == ErrorKind::NotFound => (Outcome::NoLog, None),
@@ -106,10 +106,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     });
     if let Some(report) = &recovered.report {
         findings::tell_notes(report.after.as_ref().unwrap_or(&report.before), &session.notes);
-        match outcome {
-            Outcome::WouldRecover => session.notes.note(&format!("{} entries would be given up", report.lost)),
-            _ => recovery::tell_lost(report, &session.notes),
-        }
+        recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
     }
     if args.apply_retention && log.retention().is_unlimited() {
         session.notes.note(compact::NOTHING_CONFIGURED);

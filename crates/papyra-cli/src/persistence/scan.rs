@@ -21,7 +21,9 @@ pub(crate) struct ScanArgs {
 const SCHEMA: &str = "papyra.scan/1";
 
 pub(super) async fn run(args: ScanArgs, mut session: Session) -> Result<ExitCode, Failure> {
-    let log = session.open().await?;
+    let settings = session.config()?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
     let options = if args.deep { ScanOptions::deep() } else { ScanOptions::default() };
     let found = log.scan(options).await?;
     let verdict = if found.is_clean() { ExitCode::Done } else { ExitCode::Anomalies };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use random::Random;
 
-const SHORT: u64 = 1500;
+const SHORT: u64 = 40;
 const LONG: Duration = Duration::from_secs(240);
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::encoded::STAMP_BYTES;
 use crate::{
     Fact,
     codec::{self, Form, Head, HeaderLine, Tail},
@@ -69,6 +70,13 @@ pub(super) fn judge(line: &[u8], parts: &mut Vec<Part>) {
     }
 }
 
+/// A line that is a whole sealed fact, as nearly every line is.
+pub(super) fn sealed_fact(line: &[u8]) -> Option<(Tail, Head, u32)> {
+    let crc = codec::is_sealed(line)?;
+    let tail = codec::tail(line)?;
+    Some((tail, codec::head(line, &tail).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?, crc))
+}
+
 fn push_junk(parts: &mut Vec<Part>, range: Range<usize>) {
     // Between two lines even an empty one is a finding: their newline is missing.
     if !parts.is_empty() || !range.is_empty() {
@@ -121,6 +129,9 @@ pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
 
 /// Judges an open line where every line must be sealed.
 pub(super) fn judge_unsealed(line: &[u8]) -> Open {
+    if line.len() + STAMP_BYTES > codec::MAX_READ_LINE {
+        return Open::Damaged("without a checksum, and too long to get one".to_owned());
+    }
     match judge_legacy(line, false) {
         Open::Fact(_) | Open::Damaged(_) if codec::looks_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
         open => open,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result, Timestamp,
-    codec::{self, Form, Header, HeaderLine},
+    codec::{self, Header, HeaderLine},
 };
 
 /// A sound piece of a file.
@@ -229,10 +229,10 @@ impl Salvage {
         let read = super::lines::read_at(&self.file, &mut bytes, range.0);
         read.map_err(|error| Error::new(crate::ErrorKind::Io, "cannot read a fact again").with_source(error))?;
         let text = String::from_utf8_lossy(&bytes);
-        let fact = codec::decode(&text, Form::Lenient)
-            .map_err(|cause| Error::new(crate::ErrorKind::Internal, format!("a fact is none any more: {cause}")))?;
+        let (members, timestamp) = codec::members(&text)
+            .ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a fact of another program is none any more"))?;
         let mut encoded = Encoded::default();
-        encoded.push(&fact);
+        encoded.push_members(&members, timestamp);
         let mut line = Vec::new();
         encoded.write(next, &mut line);
         Ok(line)

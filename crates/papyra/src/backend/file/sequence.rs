@@ -156,6 +156,28 @@ impl Sequence {
         Verdict::InOrder { gap }
     }
 
+    /// Sealed facts stand here whose numbers rise by one, with all their checksums combined; `false`, and nothing happens,
+    /// if they are not exactly what is expected next.
+    pub(super) fn run(&mut self, first: u64, last: u64, xor: u32) -> bool {
+        let certified = self.certified.through > 0 && first >= self.certified.first && last <= self.certified.through;
+        let behind = first > self.certified.through;
+        if !self.sealed || first != self.next || !(certified || behind) {
+            return false;
+        }
+        if certified {
+            self.certified.found += last - first + 1;
+            self.certified.found_xor ^= xor;
+        }
+        self.next = last + 1;
+        true
+    }
+
+    /// So many sound lines stand here, behind this one, from before sealing began.
+    pub(super) fn legacy_lines(&mut self, behind: u64, count: u64) {
+        self.next = behind + count + 1;
+        self.legacy += count;
+    }
+
     fn count_certified(&mut self, certified: bool, crc: u32) {
         if certified {
             self.certified.found += 1;

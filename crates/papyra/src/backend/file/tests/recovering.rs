@@ -215,3 +215,42 @@ fn a_log_whose_name_is_not_utf8_is_quarantined_too() {
     let source = manifest["source"].as_str().unwrap();
     assert!(std::path::Path::new(source).is_absolute() && source.ends_with("log-\u{fffd}.ndjson"), "{source}");
 }
+
+#[test]
+fn a_fact_of_another_program_that_lacks_its_newline_is_sealed() {
+    let bytes = [LOG.as_bytes(), br#"{"kind":"event","timestamp":1700000009}"#].concat();
+    assert_eq!(check(&bytes).last(), Some(&6));
+}
+
+#[test]
+fn a_fact_of_another_program_keeps_every_member() {
+    let own = r#"{"kind": "event", "system_id": 7, "event_type": ["x"], "timestamp": 1700000009, "a": {"seq": 1}, "count": "n"}"#;
+    let place = Place::with(format!("{LOG}{own}\n").as_bytes());
+    recover(&place, &RecoveryConfig::repair());
+    let text = place.text();
+    let line = text.lines().last().unwrap();
+    let members =
+        r#"{"kind":"event","system_id":7,"event_type":["x"],"timestamp":1700000009,"a":{"seq":1},"count":"n""#;
+    assert!(line.starts_with(members), "{line}");
+    assert_eq!(place.found(), []);
+    assert_eq!(place.read(ReadOptions::newest_first()).len(), place.seqs().len());
+}
+
+#[test]
+fn originals_of_logs_with_one_name_do_not_meet() {
+    let directory = tempfile::tempdir().unwrap();
+    let damaged: Vec<Place> = (0..8).map(|n| Place::with(format!("{LOG}{}\n", "x".repeat(n)).as_bytes())).collect();
+    let bytes: Vec<_> = damaged.iter().map(|place| fs::read(&place.path).unwrap()).collect();
+    let reports: Vec<RecoveryReport> = std::thread::scope(|scope| {
+        let wanted = RecoveryConfig::quarantine(directory.path());
+        let threads: Vec<_> = damaged
+            .iter()
+            .map(|place| (place, wanted.clone()))
+            .map(|(place, wanted)| scope.spawn(move || recover(place, &wanted)))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (report, bytes) in reports.iter().zip(bytes) {
+        assert_eq!(fs::read(&report.quarantined[0]).unwrap(), bytes);
+    }
+}
