@@ -1,6 +1,6 @@
 //! The file engine: a log in files of lines.
 //!
-//! The engine is synchronous. Appends go to one thread per log, the [writer](writer), which commits what has gathered with
+//! The engine is synchronous. Appends go to one thread per log, the `writer`, which commits what has gathered with
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
