@@ -163,7 +163,7 @@ impl Backend for Spool {
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
-        let (config, report) = (*config, self.empty_report());
+        let (config, report) = (config.clone(), self.empty_report());
         self.apart(move |dir, writer| {
             alone(dir, writer, !config.dry_run, || maintenance::compact(dir, &config, &report))
         })

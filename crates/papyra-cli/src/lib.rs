@@ -22,6 +22,7 @@
 
 mod append;
 mod args;
+mod bar;
 mod config;
 mod console;
 pub mod demo;

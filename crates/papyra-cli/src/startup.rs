@@ -75,7 +75,11 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
     }
     report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let found = match startup::check(&log, &config).await {
+    let bar = session.notes.bar("checking");
+    config.progress = Some(bar.progress());
+    let checked = startup::check(&log, &config).await;
+    drop(bar);
+    let found = match checked {
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             session.notes.failure(&error.into());

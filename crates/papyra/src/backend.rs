@@ -18,7 +18,7 @@ pub mod memory;
 /// backend offers them, and every tool copes with that. Retention on read, metrics and startup checks are the business of
 /// [`Log`](crate::Log), not of a backend.
 ///
-/// Each sentence with MUST is proven by a check of the [conformance suite](crate::conformance) whose name stands in
+/// Each sentence with MUST is proven by a check of the [conformance suite](mod@crate::conformance) whose name stands in
 /// brackets behind it; the checks of an operation that a backend does not offer are passed over.
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {

@@ -56,7 +56,7 @@ pub use recovering::{recover_ignore_changes_nothing, recover_keeps_sound_facts, 
 pub use scanning::{a_fresh_log_scans_clean, scan_does_not_write};
 
 /// Makes one `#[test]` of each check, for the backend that the closure opens in the directory it is given. See the
-/// [module](crate::conformance).
+/// [module](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance {
     (async $($open:tt)+) => {

@@ -59,7 +59,8 @@ pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitC
     let configured = !retention.is_unlimited();
     let report = if configured {
         let config = CompactionConfig::new(retention, log.now()).allow_empty(args.allow_empty).dry_run(args.dry_run);
-        Some(log.compact_as(&config).await?)
+        let bar = session.notes.bar("compacting");
+        Some(log.compact_as(&config.with_progress(bar.progress())).await?)
     } else {
         must_exist(&log).await?;
         None

@@ -78,7 +78,11 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     config.dry_run = args.dry_run;
     report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let (outcome, found) = match recover(&log, &config).await {
+    let bar = session.notes.bar("recovering");
+    config.progress = Some(bar.progress());
+    let recovered = recover(&log, &config).await;
+    drop(bar);
+    let (outcome, found) = match recovered {
         Err(error) if error.kind() == ErrorKind::NotFound => (Outcome::NoLog, None),
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -125,7 +129,9 @@ async fn recover(log: &Log, config: &RecoveryConfig) -> Result<(Outcome, Recover
         (RecoveryMode::Ignore, _) => Outcome::Ignored,
         (_, true) => Outcome::WouldRecover,
         _ => {
-            let after: ScanReport = log.scan(ScanOptions::default()).await?;
+            let mut options = ScanOptions::default();
+            options.progress = config.progress.clone();
+            let after: ScanReport = log.scan(options).await?;
             let outcome = if after.is_clean() { Outcome::Recovered } else { Outcome::StillDamaged };
             report.after = Some(after);
             outcome

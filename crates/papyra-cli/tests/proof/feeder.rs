@@ -18,12 +18,14 @@ use crate::{
 };
 
 /// When the next portion of facts is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// After a while.
     Pause(Duration),
     /// Once everything before it is acknowledged.
     Acknowledged,
+    /// One portion, and no other before [`Feeder::release`].
+    Once,
 }
 
 /// A running writer with a thread that feeds it and threads that hear it.
@@ -32,6 +34,7 @@ pub(crate) struct Feeder {
     first: u64,
     sent: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    released: Arc<AtomicBool>,
     heard: Arc<Mutex<String>>,
     feeding: Option<JoinHandle<()>>,
     hearing: Option<JoinHandle<()>>,
@@ -44,13 +47,17 @@ impl Feeder {
         let mut process = Process(command.spawn().unwrap());
         let (first, sent) = (ledger.next, Arc::new(AtomicU64::new(ledger.next)));
         let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
+        let released = Arc::new(AtomicBool::new(false));
         let stdin = process.0.stdin.take().unwrap();
         let feeding = {
             let (sent, stop, self_stop, heard) = (sent.clone(), stop.clone(), stop.clone(), heard.clone());
+            let released = released.clone();
             let wait = move |sent: u64| match pace {
                 Pace::Pause(pause) => std::thread::sleep(pause),
-                Pace::Acknowledged => {
-                    let pending = || (lines(&heard) as u64) < sent && !stop.load(Ordering::Relaxed);
+                Pace::Acknowledged | Pace::Once => {
+                    let held = || pace == Pace::Once && !released.load(Ordering::Relaxed);
+                    let pending = || (lines(&heard) as u64) < sent || held();
+                    let pending = || pending() && !stop.load(Ordering::Relaxed);
                     while pending() {
                         std::thread::sleep(Duration::from_micros(200));
                     }
@@ -77,7 +84,12 @@ impl Feeder {
             text
         });
         let (feeding, hearing, stderr) = (Some(feeding), Some(hearing), Some(stderr));
-        Feeder { process, first, sent, stop, heard, feeding, hearing, stderr }
+        Feeder { process, first, sent, stop, released, heard, feeding, hearing, stderr }
+    }
+
+    /// Lets a writer that was fed once have more, at the pace of its acknowledgements.
+    pub(crate) fn release(&self) {
+        self.released.store(true, Ordering::Relaxed);
     }
 
     /// How many facts were acknowledged so far.
@@ -104,6 +116,12 @@ impl Feeder {
         assert!(self.process.0.try_wait().unwrap().is_none(), "the writer ended by itself: {}", self.wait(ledger).1);
         self.process.kill();
         self.wait(ledger).1
+    }
+
+    /// Kills the writer, if it still runs, and enters into the ledger what it had acknowledged.
+    pub(crate) fn stop(mut self, ledger: &mut Ledger) {
+        self.process.kill();
+        self.wait(ledger);
     }
 
     /// Ends the input, waits for the writer's end, and enters what it had acknowledged. Gives its exit code and its words.

@@ -23,13 +23,36 @@ impl Strace {
         }
     }
 
+    /// The program, with something done to calls in it as [`Strace::command`] does, but only to those on these files.
+    pub(crate) fn command_on(
+        &self,
+        lab: &Lab,
+        files: &[&str],
+        call: &str,
+        what: &str,
+        when: &str,
+        args: &[&str],
+    ) -> Command {
+        let mut command = self.tracing(lab, call, what, when);
+        for file in files {
+            command.args(["-P", file]).arg("-P").arg(lab.path(file));
+        }
+        command.arg(env!("CARGO_BIN_EXE_papyra")).args(args);
+        command
+    }
+
     /// The program, with `what` done to the `nth` call of this name in each of its threads: `signal=KILL`, `error=EIO`.
     pub(crate) fn command(&self, lab: &Lab, call: &str, what: &str, when: &str, args: &[&str]) -> Command {
+        let mut command = self.tracing(lab, call, what, when);
+        command.arg(env!("CARGO_BIN_EXE_papyra")).args(args);
+        command
+    }
+
+    fn tracing(&self, lab: &Lab, call: &str, what: &str, when: &str) -> Command {
         let mut command = lab.program(&self.program);
         command.args(["-f", "-qq", "-o"]).arg(self.trace.path().join("trace"));
         command.args(["-e", &format!("trace={call}")]);
         command.args(["-e", &format!("inject={call}:{what}:when={when}")]);
-        command.arg(env!("CARGO_BIN_EXE_papyra")).args(args);
         command
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    effort::skip,
+    effort::{count, skip},
     lab::{LOG, Lab, events, finish},
     strace::Strace,
 };
@@ -111,10 +111,15 @@ fn evidence(lab: &Lab, log: &[u8], name: &str) {
     assert!(Path::new(copy).file_name().is_some());
 }
 
-fn damaged() -> Vec<u8> {
+/// Long enough in the long proof that it is copied in more than one piece.
+fn sound() -> Vec<u8> {
     let lab = Lab::new();
-    lab.append(&events(0..40)).ended(0);
-    let mut log = lab.bytes();
+    lab.append(&events(0..count(40, 4000))).ended(0);
+    lab.bytes()
+}
+
+fn damaged() -> Vec<u8> {
+    let mut log = sound();
     let middle = log.len() / 2;
     log[middle..middle + 300].fill(0);
     let first = log.iter().position(|byte| *byte == b'\n').unwrap() + 30;
@@ -136,15 +141,12 @@ fn quarantine_killed_at_every_system_call_and_run_again_keeps_one_copy() {
 
 #[test]
 fn settling_a_torn_tail_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
-    let lab = Lab::new();
-    lab.append(&events(0..40)).ended(0);
-    let log = [lab.bytes(), b"{\"kind\":\"event\"".to_vec()].concat();
+    let log = [sound(), b"{\"kind\":\"event\"".to_vec()].concat();
     survives_death_at_every_call(&log, &["persistence", "recover"], false);
 }
 
 #[test]
 fn compaction_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
-    let lab = Lab::new();
-    lab.append(&events(0..40)).ended(0);
-    survives_death_at_every_call(&lab.bytes(), &["persistence", "compact", "--max-records", "10"], false);
+    let kept = count("10", "3000");
+    survives_death_at_every_call(&sound(), &["persistence", "compact", "--max-records", kept], false);
 }

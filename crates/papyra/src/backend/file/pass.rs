@@ -63,13 +63,17 @@ impl<'a> Pass<'a> {
 
     pub(super) fn run(mut self, file: &Arc<File>, size: u64) -> io::Result<ScanReport> {
         let end = lines::behind_last_newline(file, size)?;
-        let mut at = 0;
+        let progress = self.options.progress.clone();
+        progress.iter().for_each(|progress| progress.expect(end));
+        let (mut at, mut told) = (0, 0);
         let mut stretches = Stretches::of(file, end, self.options.deep);
         while let Some((to, stretch)) = stretches.next() {
             match stretch? {
                 Some(stretch) if stretch.start == at && self.stretch(&stretch) => at = stretch.end,
                 _ => at = self.line_by_line(file, at, to, end)?,
             }
+            progress.iter().for_each(|progress| progress.add(at - told));
+            told = at;
             if self.newer {
                 break;
             }

@@ -15,11 +15,12 @@ use super::{
     layout::{self, End, LEAST_SKEW, Layout},
     lines::{Backward, Forward, Raw},
     recent::Recent,
+    sieve::Sieve,
     storage,
 };
 use crate::{
     Entry, Error, Order, Position, ReadOptions, Result,
-    codec::{self, Form, HeaderLine, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// A search by halves ends at this distance and goes on line by line.
@@ -39,6 +40,7 @@ pub(super) struct Reader {
     /// Behind the last newline when the file was opened.
     end: u64,
     recent: Recent,
+    sieve: Sieve,
     skipped: Arc<AtomicU64>,
     parts: Vec<Part>,
 }
@@ -62,6 +64,7 @@ impl Reader {
                 return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
             }
         }
+        let sieve = Sieve::of(&options);
         Ok(Reader {
             file,
             path: path.to_owned(),
@@ -69,6 +72,7 @@ impl Reader {
             layout,
             end: end.offset,
             recent: Recent::default(),
+            sieve,
             skipped,
             parts: Vec::new(),
         })
@@ -199,13 +203,16 @@ impl Reader {
             self.skip();
             return true;
         };
+        if let Some((tail, head, crc)) = judge::sealed_fact(bytes) {
+            return self.fact(bytes, &tail, &head, crc, sink);
+        }
         let mut parts = std::mem::take(&mut self.parts);
         judge::judge(bytes, &mut parts);
         if self.options.order == Order::NewestFirst {
             parts.reverse();
         }
         let more = parts.iter().all(|part| match &part.is {
-            Is::Fact { tail, crc, .. } => self.fact(&bytes[part.range.clone()], tail, *crc, sink),
+            Is::Fact { tail, head, crc } => self.fact(&bytes[part.range.clone()], tail, head, *crc, sink),
             Is::Header(HeaderLine::Newer(format)) => {
                 sink(Err(layout::newer(&self.path, *format)));
                 false
@@ -220,8 +227,8 @@ impl Reader {
         more
     }
 
-    fn fact(&mut self, line: &[u8], tail: &Tail, crc: u32, sink: &mut Sink<'_>) -> bool {
-        if self.recent.repeats(tail.seq, crc) || tail.seq <= self.after() {
+    fn fact(&mut self, line: &[u8], tail: &Tail, head: &Head, crc: u32, sink: &mut Sink<'_>) -> bool {
+        if self.recent.repeats(tail.seq, crc) || tail.seq <= self.after() || !self.sieve.lets_through(line, head) {
             return true;
         }
         let fact = std::str::from_utf8(line).ok().and_then(|text| codec::decode(text, Form::Lenient).ok());

@@ -7,14 +7,14 @@ use super::{
     pass::Pass,
     replace, storage,
 };
-use crate::{Anomaly, AnomalyKind, Error, ErrorKind, Result, ScanOptions, ScanReport};
+use crate::{Anomaly, AnomalyKind, Error, ErrorKind, Progress, Result, ScanOptions, ScanReport};
 
 /// Scans a log of one file.
 pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str) -> Result<ScanReport> {
     let look = || {
         // The probe comes before the size: a writer that begins in between appends behind what is looked at.
         let live = lock::is_held(&LockPaths::beside(path).writer);
-        look(path, options, ScanReport { live_writer: live, ..ScanReport::new(name, address) }, false)
+        look(path, options.clone(), ScanReport { live_writer: live, ..ScanReport::new(name, address) }, false)
     };
     let first = look()?;
     if first.is_clean() || !first.live_writer {
@@ -52,11 +52,18 @@ fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenan
 }
 
 /// Refuses a file with findings up to a length.
-pub(super) fn must_be_clean(path: &Path, file: &Arc<File>, size: u64, what: &str) -> Result<()> {
+pub(super) fn must_be_clean(
+    path: &Path,
+    file: &Arc<File>,
+    size: u64,
+    what: &str,
+    progress: Option<&Progress>,
+) -> Result<ScanReport> {
     let failed = |error| Error::io("read", path, error);
-    let report = Pass::new(path, ScanOptions::default(), ScanReport::default()).run(file, size).map_err(failed)?;
+    let options = ScanOptions { progress: progress.cloned(), ..ScanOptions::default() };
+    let report = Pass::new(path, options, ScanReport::default()).run(file, size).map_err(failed)?;
     match report.anomalies.first() {
-        None => Ok(()),
+        None => Ok(report),
         Some(first) => Err(Error::new(
             ErrorKind::Corrupt,
             format!(
