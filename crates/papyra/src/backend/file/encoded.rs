@@ -15,6 +15,12 @@ pub(super) struct Next {
 }
 
 impl Next {
+    /// Takes note of a fact that was written before.
+    pub(super) fn observe(&mut self, skew: Option<f64>, timestamp: f64) {
+        self.skew = self.skew.max(skew.unwrap_or_default());
+        self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
+    }
+
     fn stamp(&mut self, timestamp: f64) -> Stamp {
         if let Some(newest) = self.newest {
             // Times at both ends of what a number can hold are further apart than a number can say.

@@ -3,7 +3,7 @@
 use std::{fs::File, io, path::Path, sync::Arc};
 
 use super::{
-    judge::{self, Is, Open, Part},
+    judge::{self, Is, Open},
     lines::{self, Backward, Forward, Raw},
 };
 use crate::{
@@ -90,6 +90,8 @@ pub(super) struct End {
     pub(super) skew: f64,
     /// No fact of the sealed part is newer than this.
     pub(super) newest: Option<f64>,
+    /// The highest number of the facts that were looked at.
+    highest_fact: u64,
     /// A header of a newer format stands near the end.
     newer: Option<u64>,
 }
@@ -115,14 +117,34 @@ impl End {
 
     /// Makes sure that no number stands elsewhere in the file that is higher than those at its end.
     pub(super) fn look_elsewhere(&mut self, file: &Arc<File>, layout: &Layout) -> io::Result<()> {
-        if layout.is_sealed(self.offset) {
-            self.next_seq = self.next_seq.max(highest_elsewhere(file, layout.sealed_from, self.offset)? + 1);
+        if !layout.is_sealed(self.offset) || rises(file, layout.sealed_from, self.offset, self.highest_fact)? {
+            return Ok(());
         }
+        // Only now the whole file is read, so that no number is given twice.
+        let mut lines = Forward::new(file.clone(), layout.sealed_from, self.offset);
+        let mut parts = Vec::new();
+        while let Some(raw) = lines.next()? {
+            let Raw::Line { bytes, .. } = raw else { continue };
+            judge::judge(bytes, &mut parts);
+            for part in &parts {
+                if let Is::Fact { tail, head, .. } = &part.is {
+                    self.observe(tail, head);
+                }
+            }
+        }
+        self.next_seq = self.next_seq.max(self.highest_fact + 1);
         Ok(())
     }
 
     fn behind(file: &Arc<File>, offset: u64, layout: &Layout) -> io::Result<End> {
-        let mut end = End { offset, next_seq: layout.legacy_lines + 1, skew: LEAST_SKEW, newest: None, newer: None };
+        let mut end = End {
+            offset,
+            next_seq: layout.legacy_lines + 1,
+            skew: LEAST_SKEW,
+            newest: None,
+            highest_fact: 0,
+            newer: None,
+        };
         if !layout.is_sealed(offset) {
             return Ok(end);
         }
@@ -132,7 +154,6 @@ impl End {
         }
         let mut damaged = 0;
         let mut found = false;
-        let mut highest_fact = 0;
         let mut lines = Backward::new(file.clone(), layout.sealed_from, offset);
         let mut parts = Vec::new();
         while let Some(raw) = lines.next()? {
@@ -147,13 +168,9 @@ impl End {
             for part in parts.iter().rev() {
                 match &part.is {
                     Is::Fact { tail, head, .. } => {
-                        // Beyond the last sound line only lines that are out of place can be higher. The highest knows
-                        // how late facts came: one that is out of place knows nothing of those written after it.
+                        // Beyond the last sound line only lines that are out of place can be higher.
                         highest = highest.max(tail.seq);
-                        if tail.seq > highest_fact {
-                            highest_fact = tail.seq;
-                            end.observe(tail, head);
-                        }
+                        end.observe(tail, head);
                         found = true;
                     }
                     Is::Header(HeaderLine::Header(header)) => {
@@ -171,53 +188,38 @@ impl End {
         Ok(end)
     }
 
+    /// The highest fact knows how late facts came: one that is out of place knows nothing of those written after it.
     fn observe(&mut self, tail: &Tail, head: &Head) {
+        if tail.seq <= self.highest_fact {
+            return;
+        }
+        self.highest_fact = tail.seq;
         self.skew = tail.skew.unwrap_or(LEAST_SKEW).max(LEAST_SKEW);
         self.newest = Some(head.timestamp + self.skew);
     }
 }
 
-/// Numbers rise in a sound file. A few probes toward its end show whether something was appended that does not belong there
-/// (another log, an old copy); only then the whole file is read for its highest number, so that none is given twice.
-fn highest_elsewhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
+/// Numbers rise in a sound file. A few probes over it show whether something was appended that does not belong there: another
+/// log, an old copy.
+fn rises(file: &Arc<File>, start: u64, end: u64, highest: u64) -> io::Result<bool> {
     let len = end - start;
     if len <= WINDOW {
-        return Ok(0);
+        return Ok(true);
     }
     let evenly = (0..PROBES).map(|n| start + len / PROBES * n);
     let toward_the_end = (1..).map(|n| end - (len >> n)).take_while(|from| end - from > WINDOW / 2);
     let mut probes: Vec<u64> = evenly.chain(toward_the_end).collect();
     probes.sort_unstable();
-    let mut highest = 0;
+    let mut before = 0;
     for from in probes {
         if let Some(found) = first_fact(file, from, end)? {
-            if found.tail.seq < highest {
-                return highest_anywhere(file, start, end);
+            if found.tail.seq < before || found.tail.seq > highest {
+                return Ok(false);
             }
-            highest = found.tail.seq;
+            before = found.tail.seq;
         }
     }
-    Ok(highest)
-}
-
-fn highest_anywhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
-    let mut highest = 0;
-    let mut lines = Forward::new(file.clone(), start, end);
-    let mut parts = Vec::new();
-    while let Some(raw) = lines.next()? {
-        if let Raw::Line { bytes, .. } = raw {
-            judge::judge(bytes, &mut parts);
-            highest = parts.iter().filter_map(seq_of).fold(highest, u64::max);
-        }
-    }
-    Ok(highest)
-}
-
-fn seq_of(part: &Part) -> Option<u64> {
-    match &part.is {
-        Is::Fact { tail, .. } => Some(tail.seq),
-        _ => None,
-    }
+    Ok(true)
 }
 
 /// A sealed fact that was found by its place.

@@ -25,6 +25,7 @@ enum Piece {
     Fact {
         seq: u64,
         crc: u32,
+        skew: Option<f64>,
         timestamp: f64,
     },
     /// A sealed fact that belongs further ahead.
@@ -86,6 +87,7 @@ impl Salvage {
         };
         let mut count = Count::default();
         let (mut late, mut unsealed) = (Vec::new(), Vec::new());
+        let mut next = salvage.next;
         let mut header = None::<Header>;
         let sequence = salvage
             .walk(|range, piece, bytes| {
@@ -96,8 +98,9 @@ impl Salvage {
                         count.lost = count.lost.max(own.lost);
                         header.get_or_insert(own);
                     }
-                    Piece::Fact { seq, crc, timestamp } => {
+                    Piece::Fact { seq, crc, skew, timestamp } => {
                         count.keep(seq, crc);
+                        next.observe(skew, timestamp);
                         count.first_timestamp = count.first_timestamp.or(Some(timestamp));
                         let slot = count.kept as usize % 4;
                         count.id[slot] = crc32c::crc32c_append(count.id[slot], bytes);
@@ -130,6 +133,9 @@ impl Salvage {
             count.keep(late.seq, late.crc);
         }
         salvage.late = late;
+        // Everything was read by now, and a line out of place may have the highest number of all.
+        next.seq = next.seq.max(count.highest + 1);
+        salvage.next = next;
         salvage.unsealed = unsealed;
         salvage.lost = sequence.lost() + end.next_seq.saturating_sub(1 + count.highest.max(sequence.accounted()));
         salvage.certify(header, count)?;
@@ -274,9 +280,12 @@ impl Salvage {
                             sequence.begin(tail.seq);
                         }
                         match sequence.fact(tail.seq, *crc) {
-                            Verdict::InOrder { .. } => {
-                                Some(Piece::Fact { seq: tail.seq, crc: *crc, timestamp: head.timestamp })
-                            }
+                            Verdict::InOrder { .. } => Some(Piece::Fact {
+                                seq: tail.seq,
+                                crc: *crc,
+                                skew: tail.skew,
+                                timestamp: head.timestamp,
+                            }),
                             Verdict::Late => Some(Piece::Late { seq: tail.seq, crc: *crc }),
                             Verdict::Repeated { .. } => None,
                         }

@@ -254,3 +254,39 @@ fn originals_of_logs_with_one_name_do_not_meet() {
         assert_eq!(fs::read(&report.quarantined[0]).unwrap(), bytes);
     }
 }
+
+#[test]
+fn the_highest_number_may_stand_far_from_the_end() {
+    let place = place();
+    let log = place.log();
+    block_on(log.append(&[at(1, 1_800_000_000.0)])).unwrap();
+    block_on(log.append(&facts(1..=2000))).unwrap();
+    block_on(log.close()).unwrap();
+    let text = place.text();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines.pop().unwrap();
+    lines.insert(100, last);
+    let own = r#"{"kind":"event","timestamp":1600000000}"#;
+    fs::write(&place.path, format!("{}\n{own}\n", lines.join("\n"))).unwrap();
+    recover(&place, &RecoveryConfig::repair());
+    assert_eq!(place.found(), []);
+    assert_eq!(place.seqs(), (1..=2002).collect::<Vec<_>>());
+    assert_eq!(place.read(ReadOptions::oldest_first().since(1.75e9)).len(), 1);
+}
+
+#[test]
+fn an_old_copy_behind_a_log_does_not_make_it_forget_how_late_facts_come() {
+    let place = place();
+    let log = place.log();
+    block_on(log.append(&facts(1..=1000))).unwrap();
+    block_on(log.append(&[at(1, 1_800_000_000.0)])).unwrap();
+    block_on(log.close()).unwrap();
+    let text = place.text();
+    let copy: Vec<&str> = text.lines().skip(1).take(900).collect();
+    fs::write(&place.path, format!("{text}{}\n", copy.join("\n"))).unwrap();
+    block_on(place.log().append(&facts(1..=800))).unwrap();
+    recover(&place, &RecoveryConfig::repair());
+    assert_eq!(place.found(), []);
+    assert_eq!(place.read(ReadOptions::oldest_first().since(1.75e9)).len(), 1);
+    assert_eq!(place.read(ReadOptions::newest_first().since(1.75e9)).len(), 1);
+}
