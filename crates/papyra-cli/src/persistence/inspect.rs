@@ -137,7 +137,8 @@ fn lines(found: &Found) -> Vec<String> {
         lines.push(format!("{kind}s_sampled: {count}{capped}"));
     }
     if let Some(figures) = &found.figures {
-        lines.extend(figures.lines());
+        // The backend stands above.
+        lines.extend(figures.lines().into_iter().filter(|line| !line.starts_with("backend: ")));
     }
     if let Some(metrics) = &found.metrics {
         lines.push("counters: of this process only".to_owned());
