@@ -5,26 +5,30 @@
 //! cargo run --example custom_backend -- inspect events --url spool:./facts
 //! ```
 //!
-//! It keeps each batch in a small file of its own, named by the position of its first fact. Recovery and compaction are
-//! left out, so every command says in words that it does not offer them. One macro line proves the rest: see
-//! `tests/custom_backend.rs`.
+//! It keeps each batch in a small file of its own, named by the position of its first fact: see [`files`]. What keeps it
+//! sound and small is in [`maintenance`]; a backend that leaves that out works all the same, and every command says in words
+//! what it does not offer. One macro line proves it: see `tests/custom_backend.rs`.
+
+#[path = "custom_backend/files.rs"]
+pub(crate) mod files;
+#[path = "custom_backend/maintenance.rs"]
+pub(crate) mod maintenance;
 
 use std::{
-    fs::{self, DirBuilder, File, TryLockError},
-    io::{self, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    fs::File,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use async_trait::async_trait;
+use files::{Line, Listing};
 use papyra::{
-    Anomaly, AnomalyKind, Appended, Backend, Dsn, Entry, EntryStream, Error, ErrorKind, Fact, Order, Position,
-    ReadOptions, Result, ScanOptions, ScanReport, Schemes,
+    Appended, Backend, CompactionConfig, CompactionReport, Dsn, EntryStream, Error, ErrorKind, Fact, Order, Position,
+    ReadOptions, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions, ScanReport, Schemes,
 };
 
 fn main() -> ExitCode {
@@ -35,9 +39,6 @@ fn main() -> ExitCode {
 pub(crate) async fn open_spool(dsn: Dsn) -> Result<Spool> {
     Ok(Spool::new(dsn.path()?))
 }
-
-/// Far more facts than will ever be: whatever names a higher position is no file of ours.
-const MAX_POSITION: u64 = 1 << 60;
 
 /// A log in a directory of batches.
 ///
@@ -63,6 +64,22 @@ impl Spool {
     pub(crate) fn new(dir: impl Into<PathBuf>) -> Self {
         Spool { dir: dir.into(), writer: Arc::default() }
     }
+
+    /// Does something that takes long on a thread that no other task wants: disks are slow. What has begun goes on even if
+    /// our future is dropped.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path, &Mutex<Writer>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (dir, writer) = (self.dir.clone(), self.writer.clone());
+        tokio::task::spawn_blocking(move || work(&dir, &writer)).await.map_err(|panic| {
+            Error::new(ErrorKind::Internal, "the spool panicked").with_source(panic).with_unknown_outcome()
+        })?
+    }
+
+    fn empty_report(&self) -> ScanReport {
+        ScanReport::new(self.name(), self.address())
+    }
 }
 
 #[async_trait]
@@ -85,20 +102,13 @@ impl Backend for Spool {
             lines.push('\n');
         }
         let (bytes, count) = (lines.len() as u64, facts.len() as u64);
-        let (dir, writer) = (self.dir.clone(), self.writer.clone());
-        // Disks are slow: not on a thread that other tasks want. A batch once begun goes on though our future is dropped.
-        let writing = tokio::task::spawn_blocking(move || {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.append(&dir, lines.as_bytes(), count)
-        });
-        let first = writing.await.map_err(|panic| {
-            Error::new(ErrorKind::Internal, "writing panicked").with_source(panic).with_unknown_outcome()
-        })??;
+        let first = self.apart(move |dir, writer| open(writer).append(dir, lines.as_bytes(), count)).await?;
         Ok(Appended::new((first..first + count).map(Position::from_seq).collect(), bytes))
     }
 
     fn read(&self, options: ReadOptions) -> EntryStream {
-        let (mut batches, last) = match batches(&self.dir) {
+        let found = Listing::of(&self.dir).and_then(|listing| Ok((listing.last()?, listing.batches)));
+        let (last, mut batches) = match found {
             Ok(found) => found,
             Err(error) => return EntryStream::failed(error),
         };
@@ -118,17 +128,19 @@ impl Backend for Spool {
         let count = skipped.clone();
         // One batch is in memory at a time.
         let entries = batches.into_iter().flat_map(move |(first, path)| {
-            let lines = match lines(first, &path) {
+            let lines = match files::lines(first, &path) {
                 Ok(lines) => lines,
+                // A compaction dropped the batch after we had listed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
                 Err(error) => return vec![Err(error)],
             };
             let mut chosen = Vec::new();
             for line in lines {
                 match line {
-                    Some(entry) if options.after.is_some_and(|after| entry.position <= after) => {}
-                    Some(entry) if options.selects(&entry.fact) => chosen.push(Ok(entry)),
-                    Some(_) => {}
-                    None => drop(count.fetch_add(1, Ordering::Relaxed)),
+                    Line::Fact(entry) if options.after.is_some_and(|after| entry.position <= after) => {}
+                    Line::Fact(entry) if options.selects(&entry.fact) => chosen.push(Ok(entry)),
+                    Line::Fact(_) | Line::Dropped => {}
+                    Line::Damaged => drop(count.fetch_add(1, Ordering::Relaxed)),
                 }
             }
             if newest_first {
@@ -140,36 +152,27 @@ impl Backend for Spool {
     }
 
     async fn scan(&self, _: ScanOptions) -> Result<ScanReport> {
-        let mut report = ScanReport::new(self.name(), self.address());
-        // Every scan decodes every fact.
-        report.deep = true;
-        let mut next = 1;
-        for (first, path) in batches(&self.dir)?.0 {
-            if first != next {
-                let detail = format!("position {first} follows {}", next - 1);
-                report.add(Anomaly::new(AnomalyKind::MissingEntries, &path, detail));
-            }
-            let lines = lines(first, &path)?;
-            next = first + lines.len() as u64;
-            for (number, line) in (1..).zip(lines) {
-                match line {
-                    Some(entry) => {
-                        report.count(entry.fact.kind());
-                        report.bytes += entry.bytes;
-                    }
-                    None => {
-                        let anomaly = Anomaly::new(AnomalyKind::CorruptedLine, &path, "the line is not a fact");
-                        report.add(anomaly.on_line(number));
-                    }
-                }
-            }
-        }
-        Ok(report)
+        let report = self.empty_report();
+        self.apart(|dir, _| maintenance::scan(dir, report)).await
+    }
+
+    async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
+        let (config, report) = (config.clone(), self.empty_report());
+        let changes = !config.dry_run && config.mode != RecoveryMode::Ignore;
+        self.apart(move |dir, writer| alone(dir, writer, changes, || maintenance::recover(dir, &config, &report))).await
+    }
+
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
+        let (config, report) = (config.clone(), self.empty_report());
+        self.apart(move |dir, writer| {
+            alone(dir, writer, !config.dry_run, || maintenance::compact(dir, &config, &report))
+        })
+        .await
     }
 
     async fn close(&self) -> Result<()> {
         // Everything acknowledged is durable already: the lock is all there is to let go.
-        *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Writer { closed: true, ..Writer::default() };
+        *open(&self.writer) = Writer { closed: true, ..Writer::default() };
         Ok(())
     }
 }
@@ -181,81 +184,33 @@ impl Writer {
             return Err(Error::new(ErrorKind::Closed, format!("the log `spool:{}` is closed", dir.display())));
         }
         if self.lock.is_none() {
-            self.lock = Some(lock(dir)?);
+            self.lock = Some(files::lock(dir)?);
         }
         let next = match self.next {
             Some(next) => next,
-            None => batches(dir)?.1 + 1,
+            None => Listing::of(dir)?.last()? + 1,
         };
         self.next = Some(next);
         if count > 0 {
-            // Under a name that no reader looks at, whole and on the disk before it gets its own. What a crash leaves
-            // there is overwritten by the next batch.
-            let (new, path) = (dir.join("new"), dir.join(format!("{next:020}.facts")));
-            let written = File::create(&new).and_then(|mut file| file.write_all(lines).and_then(|()| file.sync_all()));
-            written.map_err(|e| Error::io("write", &new, e))?;
-            fs::rename(&new, &path).map_err(|e| Error::io("create", &path, e))?;
+            files::put(dir, &files::batch_name(next), lines)?;
             // The batch is there now, but only with the directory on the disk does its name survive a power cut.
             self.next = None;
-            sync_dir(dir).map_err(Error::with_unknown_outcome)?;
+            files::sync_dir(dir).map_err(Error::with_unknown_outcome)?;
             self.next = Some(next + count);
         }
         Ok(next)
     }
 }
 
-/// Creates the directory if need be and makes us its only writer.
-fn lock(dir: &Path) -> Result<File> {
-    match DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", dir, error)),
-        _ => {}
-    }
-    // Also if it was there: whoever created it may have died before its name was on the disk.
-    match dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => sync_dir(parent)?,
-        None => sync_dir(Path::new("."))?,
-    }
-    let path = dir.join("lock");
-    let file = File::create(&path).map_err(|e| Error::io("create", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(ErrorKind::Locked, format!("another process writes to `{}`", dir.display()))
-                .with_cure("end it, or wait until it has ended"))
-        }
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, error)),
-    }
+fn open(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn sync_dir(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| Error::io("sync", dir, e))
-}
-
-/// The batches in their order, each with the position of its first fact, and the position of the last fact, 0 if there
-/// is none.
-fn batches(dir: &Path) -> Result<(Vec<(u64, PathBuf)>, u64)> {
-    let mut batches = Vec::new();
-    for item in fs::read_dir(dir).map_err(|e| Error::io("read", dir, e))? {
-        let path = item.map_err(|e| Error::io("read", dir, e))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".facts"));
-        if let Some(first @ 1..=MAX_POSITION) = name.and_then(|name| name.parse().ok()) {
-            batches.push((first, path));
-        }
-    }
-    batches.sort();
-    let last = match batches.last() {
-        Some((first, path)) => first + lines(*first, path)?.len() as u64 - 1,
-        None => 0,
-    };
-    Ok((batches, last))
-}
-
-/// The lines of a batch; `None` is a damaged one.
-fn lines(first: u64, path: &Path) -> Result<Vec<Option<Entry>>> {
-    let content = fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    let entry = |(seq, line): (u64, &[u8])| {
-        let fact = Fact::from_json(std::str::from_utf8(line).ok()?.trim_end()).ok()?;
-        Some(Entry::new(Position::from_seq(seq), fact, line.len() as u64))
-    };
-    Ok((first..).zip(content.split_inclusive(|byte| *byte == b'\n')).map(entry).collect())
+/// Runs a maintenance while nobody else writes: neither another handle nor, thanks to the mutex, this one.
+fn alone<T>(dir: &Path, writer: &Mutex<Writer>, changes: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let writer = open(writer);
+    // A log that is not there must not come into being by being maintained.
+    Listing::of(dir)?;
+    let _lock = if changes && writer.lock.is_none() { Some(files::lock(dir)?) } else { None };
+    work()
 }

@@ -13,7 +13,10 @@ use crate::{
     exit::ExitCode,
     help,
     inspect::InspectArgs,
+    manual::{CompletionsArgs, ManArgs},
+    metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    timeline::TimelineArgs,
 };
 
 const EXAMPLES: &[&str] = &[
@@ -104,9 +107,13 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Append(AppendArgs),
     Inspect(InspectArgs),
+    Timeline(TimelineArgs),
     Doctor(DoctorArgs),
     Persistence(PersistenceArgs),
+    Metrics(MetricsArgs),
     Config(ConfigArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     /// Help about a command, or about `exit-codes`
     #[command(after_help = help::after(&["papyra help exit-codes", "papyra help inspect events"], &[]))]
     Help {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{exit::ExitCode, failure::Failure, safe};
+use crate::{bar::Bar, exit::ExitCode, failure::Failure, safe};
 
 /// The three streams of a process, or what a test puts in their place.
 pub struct Console {
@@ -50,8 +50,12 @@ impl Console {
             is_terminal: self.stdout_is_terminal,
             stream: BufWriter::with_capacity(64 << 10, self.stdout),
         };
-        let notes =
-            Notes { colored: color.applies(self.stderr_is_terminal), talk, stream: Arc::new(Mutex::new(self.stderr)) };
+        let notes = Notes {
+            colored: color.applies(self.stderr_is_terminal),
+            is_terminal: self.stderr_is_terminal,
+            talk,
+            stream: Arc::new(Mutex::new(self.stderr)),
+        };
         (self.stdin, out, notes)
     }
 }
@@ -138,10 +142,16 @@ impl Out {
 pub(crate) struct Notes {
     stream: Arc<Mutex<Box<dyn Write + Send>>>,
     colored: bool,
+    is_terminal: bool,
     talk: Talk,
 }
 
 impl Notes {
+    /// A bar that shows how far long work is, where somebody sees it.
+    pub(crate) fn bar(&self, what: &'static str) -> Bar {
+        Bar::begin(what, self.is_terminal && self.talk >= Talk::Normal)
+    }
+
     /// A hint or a summary.
     pub(crate) fn note(&self, text: &str) {
         if self.talk >= Talk::Normal {

@@ -28,7 +28,7 @@ enum What {
     /// Scan, decide, recover if that is the mode, and scan again
     #[command(after_help = help::after(
         &["papyra doctor run --path facts.ndjson",
-          "papyra doctor run --path facts.ndjson --mode recover --recovery-mode quarantine --quarantine-dir quarantine",
+          "papyra doctor run --mode recover --recovery-mode quarantine --quarantine-dir q --path facts.ndjson",
           "papyra doctor run --path facts.ndjson --mode ignore -o json --report report.json"],
         &[help::OF_A_CHECK, &[ExitCode::GateClosed, ExitCode::Anomalies]]
     ))]

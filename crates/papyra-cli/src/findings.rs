@@ -36,9 +36,9 @@ fn line(anomaly: &Anomaly) -> String {
     let place = [("line", anomaly.line), ("byte", anomaly.offset)];
     let place: Vec<String> = place.iter().filter_map(|(name, number)| Some(format!("{name} {}", (*number)?))).collect();
     let place = place.join(", ");
-    // The file engine's own sentence begins with the place.
-    let place =
-        if place.is_empty() || anomaly.detail.starts_with(&place) { String::new() } else { format!("{place}: ") };
+    // The file engine's own sentence begins with the place, or says that something is missing before it.
+    let detail = anomaly.detail.strip_prefix("before ").unwrap_or(&anomaly.detail);
+    let place = if place.is_empty() || detail.starts_with(&place) { String::new() } else { format!("{place}: ") };
     let path = anomaly.path.display().to_string();
     format!("- {}: {} ({place}{})", anomaly.kind, safe::text(&path), safe::text(&anomaly.detail))
 }
@@ -58,5 +58,7 @@ mod tests {
         assert_eq!(line(&anomaly), expected);
         anomaly.detail = format!("line 3, byte 512: {}", anomaly.detail);
         assert_eq!(line(&anomaly), expected);
+        anomaly.detail = "before line 3, byte 512: entry 2 is missing".to_owned();
+        assert_eq!(line(&anomaly), "- CORRUPTED_LINE: logs/a\\u{a}b (before line 3, byte 512: entry 2 is missing)");
     }
 }

@@ -15,13 +15,14 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `doctor`, `persistence`, `config`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `metrics`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
 mod append;
 mod args;
+mod bar;
 mod config;
 mod console;
 pub mod demo;
@@ -32,6 +33,8 @@ mod findings;
 mod glob;
 mod help;
 mod inspect;
+mod manual;
+mod metrics;
 mod persistence;
 mod recovery;
 mod report;
@@ -41,6 +44,7 @@ mod session;
 mod showcase;
 mod signals;
 mod startup;
+mod timeline;
 mod when;
 
 pub use console::Console;

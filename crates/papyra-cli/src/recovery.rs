@@ -49,11 +49,13 @@ pub(crate) fn print_files(report: &RecoveryReport, out: &mut Out) -> Result<(), 
     Ok(())
 }
 
-/// Says how much was given up.
-pub(crate) fn tell_lost(report: &RecoveryReport, notes: &Notes) {
-    match report.lost {
-        0 => {}
-        1 => notes.warning("1 entry was given up"),
-        lost => notes.warning(&format!("{lost} entries were given up")),
+/// Says how much was given up, or would be.
+pub(crate) fn tell_lost(report: &RecoveryReport, dry_run: bool, notes: &Notes) {
+    let entries = if report.lost == 1 { "1 entry".to_owned() } else { format!("{} entries", report.lost) };
+    if dry_run {
+        notes.note(&format!("{entries} would be given up"));
+    } else if report.lost > 0 {
+        let was = if report.lost == 1 { "was" } else { "were" };
+        notes.warning(&format!("{entries} {was} given up"));
     }
 }

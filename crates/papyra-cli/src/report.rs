@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use papyra::{Error, ErrorKind};
+use papyra::{Error, ErrorKind, config::Config};
 use serde::Serialize;
 
 use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, safe, session::Session};
@@ -60,9 +60,19 @@ pub(crate) fn deliver<T: Serialize>(
     Ok(verdict)
 }
 
-/// Makes sure that a report can be written there, before a command changes anything that it would have to report.
-pub(crate) fn must_be_possible(path: Option<&Path>) -> Result<(), Failure> {
+/// Makes sure that a report can be written there, and not over the log, before a command changes anything that it would
+/// have to report.
+pub(crate) fn must_be_possible(path: Option<&Path>, settings: &Config) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
+    let log = settings.url().and_then(|url| url.value.path().ok());
+    if let (Some(Ok(log)), Ok(report)) = (log.map(fs::canonicalize), fs::canonicalize(path))
+        && log == report
+    {
+        return Err(Failure::Usage {
+            message: format!("the report would replace the log `{}`", path.display()),
+            cure: Some("name another file for the report".to_owned()),
+        });
+    }
     let tried = match fs::metadata(path) {
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
         _ => temporary(path).and_then(|temporary| create(&temporary).and_then(|_| fs::remove_file(temporary))),
@@ -142,9 +152,10 @@ mod tests {
         let failure = write(&dir.path().join("missing/report.json"), "{}").unwrap_err();
         assert_eq!(failure.exit_code(), ExitCode::CannotCreate);
         assert!(write(dir.path(), "{}").is_err());
-        let refused = must_be_possible(Some(&dir.path().join("missing/report.json"))).unwrap_err();
+        let settings = Config::default();
+        let refused = must_be_possible(Some(&dir.path().join("missing/report.json")), &settings).unwrap_err();
         assert_eq!(refused.exit_code(), ExitCode::CannotCreate);
-        must_be_possible(Some(&dir.path().join("report.json"))).unwrap();
+        must_be_possible(Some(&dir.path().join("report.json")), &settings).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -17,10 +17,11 @@ use crate::{
     doctor,
     exit::ExitCode,
     failure::Failure,
-    help, inspect, persistence, safe,
+    help, inspect, manual, metrics, persistence, safe,
     session::{Session, Stop},
     showcase,
     signals::Signals,
+    timeline,
 };
 
 /// The whole command line of a process: its arguments, its streams, its signals. Returns what `main` returns.
@@ -86,8 +87,12 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
                     Command::Demo(args) => showcase::run(args, &program, session).await,
                     Command::Append(args) => append::run(args, session, stdin).await,
                     Command::Inspect(args) => inspect::run(args, &mut session).await,
+                    Command::Timeline(args) => timeline::run(args, session).await,
                     Command::Doctor(args) => doctor::run(args, session).await,
                     Command::Persistence(args) => persistence::run(args, session).await,
+                    Command::Metrics(args) => metrics::run(args, session).await,
+                    Command::Completions(args) => manual::completions(args, session),
+                    Command::Man(args) => manual::man(args, session),
                     Command::Config(args) => config::run(args, session),
                     Command::Help { topic } => help_about(&topic, session.out),
                 }

@@ -73,9 +73,13 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
     if config.mode == StartupMode::Recover {
         choice.must_make_sense(&config.recovery, "--recovery-mode")?;
     }
-    report::must_be_possible(args.report.as_deref())?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let found = match startup::check(&log, &config).await {
+    let bar = session.notes.bar("checking");
+    config.progress = Some(bar.progress());
+    let checked = startup::check(&log, &config).await;
+    drop(bar);
+    let found = match checked {
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             session.notes.failure(&error.into());
@@ -126,7 +130,7 @@ fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) 
         findings::tell_notes(scan, notes);
     }
     if let Some(recovery) = &found.recovery {
-        recovery::tell_lost(recovery, notes);
+        recovery::tell_lost(recovery, false, notes);
     }
     match found.verdict {
         StartupVerdict::Tolerated => notes.note(&format!("these anomalies may pass ({mode})")),

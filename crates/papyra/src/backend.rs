@@ -1,6 +1,6 @@
 //! The contract: what a backend must do to keep a log.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
@@ -18,7 +18,7 @@ pub mod memory;
 /// backend offers them, and every tool copes with that. Retention on read, metrics and startup checks are the business of
 /// [`Log`](crate::Log), not of a backend.
 ///
-/// Each sentence with MUST is proven by a check of the [conformance suite](crate::conformance) whose name stands in
+/// Each sentence with MUST is proven by a check of the [conformance suite](mod@crate::conformance) whose name stands in
 /// brackets behind it; the checks of an operation that a backend does not offer are passed over.
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
@@ -56,6 +56,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - With `since` it MUST yield exactly the entries whose timestamp is not below it, in whatever order timestamps
     ///   stand in the log. `[since_is_exact]`
     /// - With `kinds` it MUST yield exactly the entries of these kinds. `[read_selects_kinds]`
+    /// - With `about` it MUST yield exactly the entries about this actor, whatever form its address has in the log.
+    ///   `[read_selects_actors]`
     /// - A log without facts MUST give an empty stream or the error `NotFound`. `[an_empty_log_reads_as_nothing]`
     /// - A damaged entry MUST be skipped and counted ([`EntryStream::skipped`]), never yielded and never end the stream:
     ///   an `Err` means that we could not look.
@@ -120,11 +122,13 @@ pub struct Appended {
     pub remarks: Vec<Entry>,
     /// Bytes that the batch took in storage, remarks included.
     pub bytes: u64,
+    /// How long the sync took that made the batch durable; `None` if there was none, or it is not known.
+    pub synced_in: Option<Duration>,
 }
 
 impl Appended {
     /// One position per fact and the bytes that they took.
     pub fn new(positions: Vec<Position>, bytes: u64) -> Self {
-        Appended { positions, remarks: Vec::new(), bytes }
+        Appended { positions, bytes, ..Appended::default() }
     }
 }

@@ -5,10 +5,10 @@ mod encode;
 mod header;
 mod seal;
 
-pub(crate) use decode::{Form, decode};
+pub(crate) use decode::{Form, decode, decode_head, members};
 pub(crate) use encode::{Stamp, encode_body, stamp};
 pub(crate) use header::{FORMAT, Header, HeaderLine};
-pub(crate) use seal::{Tail, head, is_sealed, looks_sealed, sealed_prefix, tail, was_sealed};
+pub(crate) use seal::{Head, MAX_SEQ, Tail, claimed, head, is_sealed, looks_sealed, sealed_prefix, tail, was_sealed};
 
 use crate::{Error, ErrorKind, Fact, Result};
 

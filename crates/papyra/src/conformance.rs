@@ -49,13 +49,14 @@ pub use compacting::{
 };
 pub use harness::{Harness, PassedOver, Verdict};
 pub use reading::{
-    an_empty_log_reads_as_nothing, read_after_a_position, read_in_both_orders, read_selects_kinds, since_is_exact,
+    an_empty_log_reads_as_nothing, read_after_a_position, read_in_both_orders, read_selects_actors, read_selects_kinds,
+    since_is_exact,
 };
 pub use recovering::{recover_ignore_changes_nothing, recover_keeps_sound_facts, recover_twice_changes_nothing};
 pub use scanning::{a_fresh_log_scans_clean, scan_does_not_write};
 
 /// Makes one `#[test]` of each check, for the backend that the closure opens in the directory it is given. See the
-/// [module](crate::conformance).
+/// [module](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance {
     (async $($open:tt)+) => {
@@ -91,6 +92,7 @@ macro_rules! __conformance_checks {
             read_after_a_position,
             since_is_exact,
             read_selects_kinds,
+            read_selects_actors,
             an_empty_log_reads_as_nothing,
             scan_does_not_write,
             a_fresh_log_scans_clean,

@@ -1,9 +1,10 @@
 //! The flight recorder for actor systems.
 
-/// The example in the README is compiled, so that it cannot grow old.
+/// The examples in the README and in the pages are compiled, so that they cannot grow old.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/operations/startup-checks.md")]
+struct Pages;
 
 mod address;
 pub mod backend;
@@ -27,11 +28,13 @@ mod open;
 mod options;
 mod payload;
 mod position;
+mod progress;
 mod quoted;
 mod recorder;
 mod report;
 mod retention;
 pub mod startup;
+mod stats;
 pub mod units;
 
 pub use address::ActorAddress;
@@ -46,12 +49,14 @@ pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
 pub use log::Log;
 pub use log_options::LogOptions;
-pub use metrics::{Metrics, MetricsSnapshot};
+pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use payload::Payload;
 pub use position::{Entry, Position};
+pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
 pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};
+pub use stats::Stats;

@@ -1,11 +1,15 @@
 //! The one handle: a backend with its retention, clock and counters.
 
+mod counted;
 mod follow;
 mod visible;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use self::{follow::Follow, visible::Visible};
+use self::{counted::Counted, follow::Follow, visible::Visible};
 
 use crate::{
     Appended, Backend, Clock, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Position,
@@ -86,6 +90,11 @@ impl Log {
         self.metrics.snapshot()
     }
 
+    /// Begins the counters of this log and its recorder anew at 0.
+    pub fn reset_metrics(&self) {
+        self.metrics.reset();
+    }
+
     pub(crate) fn counters(&self) -> &Metrics {
         &self.metrics
     }
@@ -102,9 +111,14 @@ impl Log {
     /// # Cancel safety
     /// Dropping the future does not tear the batch: it is added whole or not at all.
     pub async fn append(&self, facts: &[Fact]) -> Result<Appended> {
+        let began = Instant::now();
         let appended = self.backend.append(facts).await;
         match &appended {
             Ok(appended) => {
+                self.metrics.append_seconds.add(began.elapsed());
+                if let Some(time) = appended.synced_in {
+                    self.metrics.sync_seconds.add(time);
+                }
                 self.metrics.records_written.add(appended.positions.len() as u64);
                 self.metrics.bytes_written.add(appended.bytes);
             }
@@ -117,10 +131,12 @@ impl Log {
     /// from the newest entry back.
     pub fn read(&self, options: ReadOptions) -> EntryStream {
         self.metrics.reads.add(1);
-        if self.retention.is_unlimited() {
-            return self.backend.read(options);
-        }
-        Visible::read(self.clone(), options)
+        let entries = if self.retention.is_unlimited() {
+            self.backend.read(options)
+        } else {
+            Visible::read(self.clone(), options)
+        };
+        Counted::read(entries, Arc::clone(&self.metrics))
     }
 
     /// The entries behind a position (or all, if none is given), and then each new one as it is appended. The
@@ -179,7 +195,9 @@ impl Log {
     /// Only if it could not look: damage is in the report.
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
         self.metrics.scans.add(1);
+        let began = Instant::now();
         let report = self.backend.scan(options).await;
+        self.metrics.scan_seconds.add(began.elapsed());
         match &report {
             Ok(report) => self.metrics.anomalies_detected.add(report.anomalies_total),
             Err(_) => self.metrics.scan_errors.add(1),
@@ -198,7 +216,10 @@ impl Log {
     /// `Locked` if a writer, a compaction or a backup is at work.
     pub async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
         self.metrics.recoveries.add(1);
-        self.backend.recover(config).await.inspect_err(|_| self.metrics.recovery_errors.add(1))
+        let began = Instant::now();
+        let recovered = self.backend.recover(config).await;
+        self.metrics.recovery_seconds.add(began.elapsed());
+        recovered.inspect_err(|_| self.metrics.recovery_errors.add(1))
     }
 
     /// Makes the log's retention physical.
@@ -216,7 +237,9 @@ impl Log {
     /// `Corrupt` if the log is damaged: recover first. `Refused` if nothing would remain.
     pub async fn compact_as(&self, config: &CompactionConfig) -> Result<CompactionReport> {
         self.metrics.compactions.add(1);
+        let began = Instant::now();
         let compacted = self.backend.compact(config).await;
+        self.metrics.compaction_seconds.add(began.elapsed());
         compacted.inspect_err(|_| self.metrics.compaction_errors.add(1))
     }
 

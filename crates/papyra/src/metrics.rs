@@ -1,34 +1,67 @@
-//! Counters of this process: what a log and its recorder did since they were opened.
+//! Counters and latencies of this process: what a log and its recorder did since they were opened.
+
+mod histogram;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The counters of one log, shared by all its handles.
+pub(crate) use histogram::Histogram;
+pub use histogram::HistogramSnapshot;
+
+macro_rules! metrics {
+    (counters { $($(#[$doc:meta])* $name:ident,)* } latencies { $($(#[$ldoc:meta])* $latency:ident,)* }) => {
+        /// The counters and latencies of one log, shared by all its handles. Each is an atomic: counting costs nanoseconds
+        /// and never waits.
         #[derive(Debug, Default)]
         pub struct Metrics {
             $($(#[$doc])* pub(crate) $name: Counter,)*
+            $($(#[$ldoc])* pub(crate) $latency: Histogram,)*
         }
 
-        /// The counters at one moment.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        /// The counters and latencies at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct MetricsSnapshot {
             $($(#[$doc])* pub $name: u64,)*
+            /// Facts that wait in the recorder's queue now; 0 for a log without a recorder.
+            pub queued: u64,
+            $($(#[$ldoc])* pub $latency: HistogramSnapshot,)*
         }
 
         impl Metrics {
-            /// The counters now. Each is exact; between two of them facts may pass.
+            /// The figures now. Each is exact; between two of them facts may pass.
             pub fn snapshot(&self) -> MetricsSnapshot {
-                MetricsSnapshot { $($name: self.$name.get(),)* }
+                MetricsSnapshot {
+                    $($name: self.$name.get(),)*
+                    queued: 0,
+                    $($latency: self.$latency.snapshot(),)*
+                }
+            }
+
+            /// Begins anew at 0. What is counted at this very moment may count before or after.
+            pub fn reset(&self) {
+                $(self.$name.reset();)*
+                $(self.$latency.reset();)*
+            }
+        }
+
+        impl MetricsSnapshot {
+            /// The counters by name, in a stable order; those of the Python Papyra have its names.
+            pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+
+            /// The latencies by name, in a stable order.
+            pub fn latencies(&self) -> impl Iterator<Item = (&'static str, HistogramSnapshot)> {
+                [$((stringify!($latency), self.$latency),)*].into_iter()
             }
         }
     };
 }
 
-counters! {
+metrics! {
+counters {
     /// Facts acknowledged by the backend.
     records_written,
     /// Bytes that they took.
@@ -37,6 +70,12 @@ counters! {
     write_errors,
     /// Reads begun.
     reads,
+    /// Entries that reads gave.
+    entries_read,
+    /// Damaged entries that reads passed over.
+    entries_skipped,
+    /// Reads that could not look, or could not go on.
+    read_errors,
     /// Scans begun.
     scans,
     /// Scans that could not look.
@@ -61,6 +100,19 @@ counters! {
     /// caller of an error.
     rejected,
 }
+latencies {
+    /// Seconds that acknowledged appends took, waiting for others' batches included.
+    append_seconds,
+    /// Seconds that syncs took, where the backend tells.
+    sync_seconds,
+    /// Seconds that scans took.
+    scan_seconds,
+    /// Seconds that recoveries took.
+    recovery_seconds,
+    /// Seconds that compactions took.
+    compaction_seconds,
+}
+}
 
 /// One counter.
 #[derive(Debug, Default)]
@@ -69,6 +121,10 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

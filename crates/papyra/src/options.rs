@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{Fact, Kind, Position, Retention};
+use crate::{ActorAddress, Fact, Kind, Position, Progress, Retention};
 
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct ReadOptions {
     pub since: Option<f64>,
     /// Only these kinds; empty means all that this version knows.
     pub kinds: Vec<Kind>,
+    /// Only entries about this actor: events that happened to it, dead letters that were for it.
+    pub about: Option<ActorAddress>,
 }
 
 impl ReadOptions {
@@ -80,27 +82,44 @@ impl ReadOptions {
         self
     }
 
+    /// Only entries about this actor.
+    #[must_use]
+    pub fn about(mut self, actor: impl Into<ActorAddress>) -> Self {
+        self.about = Some(actor.into());
+        self
+    }
+
     /// Whether an entry is among what was asked for, its order and position aside.
     pub fn selects(&self, fact: &Fact) -> bool {
         let kind = fact.kind();
         kind != Kind::Unknown
             && (self.kinds.is_empty() || self.kinds.contains(&kind))
             && self.since.is_none_or(|since| fact.timestamp().seconds() >= since)
+            && self.about.as_ref().is_none_or(|actor| fact.actor() == Some(actor))
     }
 }
 
 /// How to scan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScanOptions {
     /// Decode every fact too, not only its checksum and head.
     pub deep: bool,
+    /// Where to count how far the scan is, if anybody looks.
+    pub progress: Option<Progress>,
 }
 
 impl ScanOptions {
     /// Every fact is decoded too.
     pub fn deep() -> Self {
-        ScanOptions { deep: true }
+        ScanOptions { deep: true, progress: None }
+    }
+
+    /// Counts here how far the scan is.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
     }
 }
 
@@ -127,9 +146,18 @@ pub struct RecoveryConfig {
     pub quarantine_dir: Option<std::path::PathBuf>,
     /// Look and report, take no lock, change nothing.
     pub dry_run: bool,
+    /// Where to count how far the recovery is, if anybody looks.
+    pub progress: Option<Progress>,
 }
 
 impl RecoveryConfig {
+    /// Counts here how far the recovery is.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
     /// Drop the damaged bytes.
     pub fn repair() -> Self {
         RecoveryConfig::default()
@@ -147,7 +175,7 @@ impl RecoveryConfig {
 }
 
 /// How to compact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactionConfig {
     /// What stays.
@@ -158,12 +186,14 @@ pub struct CompactionConfig {
     pub allow_empty: bool,
     /// Look and report, take no lock, change nothing.
     pub dry_run: bool,
+    /// Where to count how far the compaction is, if anybody looks.
+    pub progress: Option<Progress>,
 }
 
 impl CompactionConfig {
     /// Make this retention physical, as of this time.
     pub fn new(retention: Retention, now: SystemTime) -> Self {
-        CompactionConfig { retention, now, allow_empty: false, dry_run: false }
+        CompactionConfig { retention, now, allow_empty: false, dry_run: false, progress: None }
     }
 
     /// Go on even if nothing would remain.
@@ -177,6 +207,13 @@ impl CompactionConfig {
     #[must_use]
     pub fn dry_run(mut self, dry: bool) -> Self {
         self.dry_run = dry;
+        self
+    }
+
+    /// Counts here how far the compaction is.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
         self
     }
 }

@@ -144,6 +144,11 @@ impl Recorder {
         self.0.queue.snapshot()
     }
 
+    /// The counters and latencies of the log and of this recorder, with what waits in the queue now.
+    pub fn metrics(&self) -> crate::MetricsSnapshot {
+        crate::MetricsSnapshot { queued: self.state().queued, ..self.log().metrics() }
+    }
+
     /// How the recorder is.
     pub fn health(&self) -> RecorderHealth {
         self.0.queue.health()

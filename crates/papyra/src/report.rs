@@ -130,7 +130,7 @@ fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Er
 pub const MAX_ANOMALIES: usize = 10_000;
 
 /// What a scan found. A damaged log is a report, never an error.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ScanReport {
     /// The backend's name.
@@ -148,6 +148,9 @@ pub struct ScanReport {
     /// The position numbers of the first and last sound fact, where the backend counts facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seqs: Option<(u64, u64)>,
+    /// The lowest and highest timestamp of sound facts, in seconds since 1970, where the backend tells them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamps: Option<(f64, f64)>,
     /// Lines from before sealing began: they carry no checksum, so changes in them cannot be found.
     pub legacy_lines: u64,
     /// A writer was at work, so bytes after the last newline were in flight.
@@ -178,6 +181,12 @@ impl ScanReport {
         *self.entries.entry(kind.as_str()).or_default() += 1;
     }
 
+    /// Takes the timestamp of a sound fact into account.
+    pub fn time(&mut self, seconds: f64) {
+        let (oldest, newest) = self.timestamps.unwrap_or((seconds, seconds));
+        self.timestamps = Some((oldest.min(seconds), newest.max(seconds)));
+    }
+
     /// Nothing was found.
     pub fn is_clean(&self) -> bool {
         self.anomalies_total == 0
@@ -185,7 +194,7 @@ impl ScanReport {
 }
 
 /// What a recovery did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecoveryReport {
     /// What the scan before it found.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    AnomalyKind, Error, ErrorKind, Log, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions, ScanReport,
+    Anomaly, AnomalyKind, Error, ErrorKind, Log, Progress, RecoveryConfig, RecoveryMode, RecoveryReport, Result,
+    ScanOptions, ScanReport,
 };
 
 /// What the startup check does about damage.
@@ -31,11 +32,13 @@ pub struct StartupConfig {
     pub mode: StartupMode,
     /// How to recover, in [`StartupMode::Recover`].
     pub recovery: RecoveryConfig,
-    /// Let a torn tail pass if nothing else is wrong: it is what every crash leaves, and opening the log for writing
-    /// settles it.
+    /// Let pass what a crash leaves, if nothing else is wrong: a torn tail, which opening the log for writing settles, and
+    /// the temporary file of interrupted maintenance, which the next maintenance removes.
     pub allow_torn_tail: bool,
     /// How long the whole check may take; `None` is as long as it needs.
     pub timeout: Option<Duration>,
+    /// Where to count how far the check is, if anybody looks.
+    pub progress: Option<Progress>,
 }
 
 impl StartupConfig {
@@ -105,7 +108,7 @@ impl StartupVerdict {
 }
 
 /// What a startup check found and did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StartupReport {
     /// What it came to.
@@ -166,7 +169,8 @@ pub async fn check(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
 }
 
 async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
-    let scan = match log.scan(ScanOptions::default()).await {
+    let options = || ScanOptions { progress: config.progress.clone(), ..ScanOptions::default() };
+    let scan = match log.scan(options()).await {
         Ok(scan) => scan,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(StartupReport::new(StartupVerdict::NoLog)),
         Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -174,8 +178,9 @@ async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
         }
         Err(error) => return Err(error),
     };
-    let only_torn = scan.anomalies_total == scan.anomalies.len() as u64
-        && scan.anomalies.iter().all(|anomaly| anomaly.kind == AnomalyKind::TruncatedLine);
+    // A crash leaves a torn tail, and a crash of maintenance the temporary file that it was writing; neither holds a fact.
+    let left = |anomaly: &Anomaly| matches!(anomaly.kind, AnomalyKind::TruncatedLine | AnomalyKind::UnexpectedFile);
+    let only_torn = scan.anomalies_total == scan.anomalies.len() as u64 && scan.anomalies.iter().all(left);
     let mut report = StartupReport::new(StartupVerdict::Healthy);
     report.verdict = match config.mode {
         _ if scan.is_clean() => StartupVerdict::Healthy,
@@ -189,7 +194,7 @@ async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
                 Err(error) => return Err(error),
                 Ok(recovery) => {
                     // The recovery's own second scan is not taken on trust.
-                    let after = log.scan(ScanOptions::default()).await?;
+                    let after = log.scan(options()).await?;
                     let verdict =
                         if after.is_clean() { StartupVerdict::Recovered } else { StartupVerdict::StillDamaged };
                     report.recovery = Some(RecoveryReport { after: Some(after), ..recovery });

@@ -38,6 +38,7 @@ enum Fault {
     TrustsTheClock,
     RoundsTimes,
     IgnoresKinds,
+    IgnoresActors,
     ShowsUnknownKinds,
     FailsWhenEmpty,
     ScansIntoTheLog,
@@ -177,6 +178,7 @@ impl Backend for Faulty {
         let mut wanted = options.clone();
         match self.fault {
             Fault::IgnoresKinds => wanted.kinds.clear(),
+            Fault::IgnoresActors => wanted.about = None,
             Fault::RoundsTimes => wanted.since = options.since.map(f64::floor),
             Fault::TrustsTheClock => wanted.since = None,
             _ => {}
@@ -333,6 +335,7 @@ each_check_catches! {
     read_after_a_position: IncludesThePosition;
     since_is_exact: TrustsTheClock RoundsTimes;
     read_selects_kinds: IgnoresKinds ShowsUnknownKinds;
+    read_selects_actors: IgnoresActors;
     an_empty_log_reads_as_nothing: FailsWhenEmpty;
     scan_does_not_write: ScansIntoTheLog ScansIntoFiles;
     a_fresh_log_scans_clean: FindsGhosts MiscountsKinds;

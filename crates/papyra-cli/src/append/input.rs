@@ -156,6 +156,10 @@ fn understand(bytes: &[u8], is_first: bool) -> Option<Content> {
             Some(Content::Fact(fact, bytes.len()))
         }
         Err(_) if is_header(text) => None,
+        // Python's encoder writes them, and no other reader of JSON takes them.
+        Err(error) if ["NaN", "Infinity"].iter().any(|word| text.contains(word)) => Some(Content::Invalid(
+            error.with_cure("JSON has neither NaN nor Infinity: write null in their place, or a string"),
+        )),
         Err(error) => Some(Content::Invalid(error)),
     }
 }

@@ -81,9 +81,11 @@ impl Writer {
     pub(super) fn refuse(&mut self, number: u64, error: &Error) -> Result<(), Failure> {
         if !self.skip_invalid {
             let mut told = Error::new(ErrorKind::Invalid, format!("line {number}: {error}"));
-            if let Some(cure) = error.cure() {
-                told = told.with_cure(cure);
-            }
+            let leave_out = "--skip-invalid leaves such lines out";
+            told = match error.cure() {
+                Some(cure) => told.with_cure(format!("{cure}; {leave_out}")),
+                None => told.with_cure(leave_out),
+            };
             return Err(told.into());
         }
         self.session.notes.detail(&format!("skipped line {number}: {error}"));

@@ -87,23 +87,49 @@ impl Demo {
         format!("\n{}:\n$ {}\n", show.title, command(program, &show.arguments))
     }
 
-    /// What is said at the end: so many facts were recorded, and what to try next.
+    /// What is said at the end: so many facts were recorded, what to try next, and how to break the log and mend it.
     pub fn closing(&self, program: &str, facts: u64) -> String {
         let path = self.path.display().to_string();
-        let tries: [(&str, &[&str]); 4] = [
-            ("only the crashes", &["inspect", "events", "--event-type", "ActorCrashed", "--path", &path]),
-            ("the lost messages, for a program", &["inspect", "dead-letters", "--output", "json", "--path", &path]),
-            ("is the log sound?", &["persistence", "scan", "--path", &path]),
-            ("and whatever comes next, until Ctrl-C", &["inspect", "events", "--follow", "--path", &path]),
-        ];
+        let quarantine = self.path.with_extension("quarantine").display().to_string();
+        let ours = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            command(program, &words)
+        };
         let mut text =
             format!("\n{facts} facts were recorded. The log is plain text, one fact a line. What to try next:\n");
-        for (what, words) in tries {
-            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            text.push_str(&format!("\n  # {what}\n  {}\n", command(program, &words)));
-        }
+        let mut tell = |what: &str, command: &str| text.push_str(&format!("\n  # {what}\n  {command}\n"));
+        tell("only the crashes", &ours(&["inspect", "events", "--event-type", "ActorCrashed", "--path", &path]));
+        tell(
+            "the lost messages, for a program",
+            &ours(&["inspect", "dead-letters", "--output", "json", "--path", &path]),
+        );
+        tell("whatever comes next, until Ctrl-C", &ours(&["inspect", "events", "--follow", "--path", &path]));
+        // Without a log there is nothing to break; whoever took it away knows.
+        let Some(at) = fs::read(&self.path).ok().and_then(|log| breakable(&log)) else { return text };
+        let target = quoted(&format!("of={path}"));
+        tell(
+            "break it, as a bad disk would: one byte in the middle becomes an X",
+            &format!("printf X | dd {target} bs=1 seek={at} conv=notrunc status=none"),
+        );
+        tell("the scan finds it", &ours(&["persistence", "scan", "--path", &path]));
+        tell(
+            "nothing starts on a damaged log: the gate is closed, exit code 1",
+            &ours(&["doctor", "run", "--path", &path]),
+        );
+        let recover = ["--mode", "recover", "--recovery-mode", "quarantine", "--quarantine-dir", &quarantine];
+        tell(
+            "mend it: the original is kept aside, every sound fact stays byte for byte",
+            &ours(&[&["doctor", "run"], &recover[..], &["--path", &path]].concat()),
+        );
+        tell("and all but the broken fact are there", &ours(&["inspect", "summary", "--path", &path]));
         text
     }
+}
+
+/// A byte around the middle of the log that is not yet what the demo makes of it, and no end of a line.
+fn breakable(log: &[u8]) -> Option<usize> {
+    let middle = log.len() / 2;
+    log[middle..].iter().position(u8::is_ascii_lowercase).map(|behind| middle + behind)
 }
 
 /// A command to copy and paste.
@@ -179,8 +205,13 @@ mod tests {
 
     #[test]
     fn every_command_to_try_names_the_real_log() {
-        let closing = demo("/tmp/x/papyra-demo.ndjson").closing("target/release/papyra", 42);
-        assert_eq!(closing.matches("--path /tmp/x/papyra-demo.ndjson").count(), 4);
-        assert_eq!(closing.matches("\n  target/release/papyra ").count(), 4);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("papyra-demo.ndjson");
+        fs::write(&path, "XXXXXXXXXX\nXXabc\n").unwrap();
+        let path = path.display().to_string();
+        let closing = demo(&path).closing("target/release/papyra", 42);
+        assert_eq!(closing.matches(&format!("--path {path}")).count(), 7);
+        assert_eq!(closing.matches("\n  target/release/papyra ").count(), 7);
+        assert!(closing.contains(&format!("printf X | dd of={path} bs=1 seek=13 conv=notrunc")), "{closing}");
     }
 }

@@ -96,7 +96,7 @@ pub(super) async fn newest(
 }
 
 /// A read that met damage went on, but not in silence.
-pub(super) fn tell_skipped(session: &Session, skipped: u64) {
+pub(crate) fn tell_skipped(session: &Session, skipped: u64) {
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
     }

@@ -1,7 +1,7 @@
 //! `papyra inspect`: read what the log holds.
 
 mod args;
-mod document;
+pub(crate) mod document;
 mod filter;
 mod follow;
 mod form;
@@ -10,7 +10,9 @@ mod summary;
 mod table;
 mod text;
 
-pub(crate) use args::InspectArgs;
+pub(crate) use args::{InspectArgs, Span};
+pub(crate) use listing::tell_skipped;
+pub(crate) use text::name;
 
 use crate::{exit::ExitCode, failure::Failure, session::Session};
 

@@ -52,13 +52,15 @@ struct Compacted {
 }
 
 pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitCode, Failure> {
-    report::must_be_possible(args.report.as_deref())?;
-    let log = session.open().await?;
+    let settings = session.config()?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
     let retention = args.over(*log.retention());
     let configured = !retention.is_unlimited();
     let report = if configured {
         let config = CompactionConfig::new(retention, log.now()).allow_empty(args.allow_empty).dry_run(args.dry_run);
-        Some(log.compact_as(&config).await?)
+        let bar = session.notes.bar("compacting");
+        Some(log.compact_as(&config.with_progress(bar.progress())).await?)
     } else {
         must_exist(&log).await?;
         None

@@ -6,7 +6,9 @@ use clap::Args;
 use papyra::{Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule};
 use serde::Serialize;
 
-use crate::{args::Output, exit::ExitCode, failure::Failure, report, safe, session::Session};
+use crate::{
+    args::Output, exit::ExitCode, failure::Failure, metrics::figures::Figures, report, safe, session::Session,
+};
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -14,7 +16,7 @@ pub(crate) struct InspectArgs {
     /// Read at most so many facts of each kind
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
-    /// The counters of this process's handle on the log, too
+    /// The log's own figures, too, and the counters of this very process
     #[arg(long)]
     show_metrics: bool,
 }
@@ -31,6 +33,10 @@ struct Found {
     dead_letters_sampled: usize,
     /// The kinds of which there may be more.
     capped: Vec<&'static str>,
+    /// The log's own figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<Figures>,
+    /// What this process did to the log, which is next to nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<MetricsSnapshot>,
 }
@@ -65,6 +71,7 @@ pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitC
         audits_sampled,
         dead_letters_sampled,
         capped,
+        figures: if args.show_metrics { Some(Figures::of(&log).await?) } else { None },
         metrics: args.show_metrics.then(|| log.metrics()),
     };
     if matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
@@ -129,7 +136,12 @@ fn lines(found: &Found) -> Vec<String> {
         let capped = if found.capped.contains(&kind.as_str()) { " (capped)" } else { "" };
         lines.push(format!("{kind}s_sampled: {count}{capped}"));
     }
+    if let Some(figures) = &found.figures {
+        // The backend stands above.
+        lines.extend(figures.lines().into_iter().filter(|line| !line.starts_with("backend: ")));
+    }
     if let Some(metrics) = &found.metrics {
+        lines.push("counters: of this process only".to_owned());
         lines.extend(counters(metrics).map(|(name, value)| format!("{name}: {value}")));
     }
     lines
@@ -185,6 +197,7 @@ mod tests {
             audits_sampled: 0,
             dead_letters_sampled: 1,
             capped: vec!["event"],
+            figures: None,
             metrics: Some(MetricsSnapshot::default()),
         };
         let expected = [
@@ -194,8 +207,9 @@ mod tests {
             "events_sampled: 3 (capped)",
             "audits_sampled: 0",
             "dead_letters_sampled: 1",
+            "counters: of this process only",
             "records_written: 0",
         ];
-        assert_eq!(lines(&found)[..7], expected);
+        assert_eq!(lines(&found)[..8], expected);
     }
 }

@@ -42,8 +42,8 @@ enum What {
     /// Make a damaged log sound; what is sound stays byte for byte
     #[command(after_help = help::after(
         &["papyra persistence recover --path facts.ndjson",
-          "papyra persistence recover --path facts.ndjson --mode quarantine --quarantine-dir quarantine --dry-run",
-          "papyra persistence recover --url 'json:facts.ndjson?retention.max_age=3650000d' --apply-retention"],
+          "papyra persistence recover --path facts.ndjson --mode quarantine --quarantine-dir q --dry-run",
+          "papyra persistence recover --url 'json:facts.ndjson?retention.max_records=9999' --apply-retention"],
         &[help::OF_A_CHECK, &[ExitCode::Anomalies, ExitCode::NotRecovered]]
     ))]
     Recover(recover::RecoverArgs),

@@ -76,9 +76,13 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     let mut config = settings.recovery()?;
     choice.must_make_sense(&config, "--mode")?;
     config.dry_run = args.dry_run;
-    report::must_be_possible(args.report.as_deref())?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let (outcome, found) = match recover(&log, &config).await {
+    let bar = session.notes.bar("recovering");
+    config.progress = Some(bar.progress());
+    let recovered = recover(&log, &config).await;
+    drop(bar);
+    let (outcome, found) = match recovered {
         Err(error) if error.kind() == ErrorKind::NotFound => (Outcome::NoLog, None),
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -106,10 +110,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     });
     if let Some(report) = &recovered.report {
         findings::tell_notes(report.after.as_ref().unwrap_or(&report.before), &session.notes);
-        match outcome {
-            Outcome::WouldRecover => session.notes.note(&format!("{} entries would be given up", report.lost)),
-            _ => recovery::tell_lost(report, &session.notes),
-        }
+        recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
     }
     if args.apply_retention && log.retention().is_unlimited() {
         session.notes.note(compact::NOTHING_CONFIGURED);
@@ -128,7 +129,9 @@ async fn recover(log: &Log, config: &RecoveryConfig) -> Result<(Outcome, Recover
         (RecoveryMode::Ignore, _) => Outcome::Ignored,
         (_, true) => Outcome::WouldRecover,
         _ => {
-            let after: ScanReport = log.scan(ScanOptions::default()).await?;
+            let mut options = ScanOptions::default();
+            options.progress = config.progress.clone();
+            let after: ScanReport = log.scan(options).await?;
             let outcome = if after.is_clean() { Outcome::Recovered } else { Outcome::StillDamaged };
             report.after = Some(after);
             outcome

@@ -21,9 +21,13 @@ pub(crate) struct ScanArgs {
 const SCHEMA: &str = "papyra.scan/1";
 
 pub(super) async fn run(args: ScanArgs, mut session: Session) -> Result<ExitCode, Failure> {
-    let log = session.open().await?;
+    let settings = session.config()?;
+    report::must_be_possible(args.report.as_deref(), &settings)?;
+    let log = session.open_configured(&settings).await?;
     let options = if args.deep { ScanOptions::deep() } else { ScanOptions::default() };
-    let found = log.scan(options).await?;
+    let bar = session.notes.bar("scanning");
+    let found = log.scan(options.with_progress(bar.progress())).await?;
+    drop(bar);
     let verdict = if found.is_clean() { ExitCode::Done } else { ExitCode::Anomalies };
     let printed = report::deliver(&mut session, SCHEMA, verdict, &found, args.report.as_deref(), |out| {
         if found.is_clean() { out.headline(findings::HEALTHY) } else { findings::print(&found, out) }

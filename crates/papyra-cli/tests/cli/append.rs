@@ -49,6 +49,16 @@ fn the_first_line_that_is_no_fact_ends_it_and_what_stood_before_is_written() {
 }
 
 #[test]
+fn what_python_writes_beyond_json_is_refused_and_the_way_round_is_told() {
+    let lab = Lab::new();
+    let input = format!("{}\n{}\n", event(1), event(2).replace("{}", r#"{"load":NaN}"#));
+    let run = lab.run(&["append", "--path", "facts.ndjson"], &input);
+    assert_eq!(run.code, Some(65));
+    assert!(run.stderr.contains("NaN") && run.stderr.contains("--skip-invalid leaves such lines out"), "{run:?}");
+    assert_eq!(lab.run(&["append", "--skip-invalid", "--path", "b.ndjson"], &input).code, Some(0));
+}
+
+#[test]
 fn lines_that_are_no_facts_can_be_left_out_and_are_counted() {
     let lab = Lab::new();
     let mut input = format!("{}\nno fact\n", event(1)).into_bytes();

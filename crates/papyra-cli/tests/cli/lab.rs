@@ -35,6 +35,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// stdout as one JSON document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
     /// The lines of stdout, if it ended with 0.
     #[track_caller]
     pub(crate) fn lines(&self) -> Vec<&str> {
@@ -54,6 +60,45 @@ impl Lab {
         let lab = Lab::new();
         lab.run(&["append", "--path", "facts.ndjson"], facts).lines();
         lab
+    }
+
+    /// A directory with a log of three facts, the second of which is damaged.
+    #[track_caller]
+    pub(crate) fn damaged() -> Self {
+        let lab = Lab::with(&events(1..=3));
+        lab.damage();
+        lab
+    }
+
+    /// Changes the fact with the number 2.
+    #[track_caller]
+    pub(crate) fn damage(&self) {
+        let log = fs::read_to_string(self.path("facts.ndjson")).unwrap();
+        let damaged = log.replace("Event2", "Event9");
+        assert_ne!(log, damaged);
+        self.write("facts.ndjson", damaged);
+    }
+
+    /// A log whose last line a crash tore.
+    #[track_caller]
+    pub(crate) fn torn() -> Self {
+        let lab = Lab::with(&events(1..=3));
+        let mut log = lab.read("facts.ndjson");
+        log.extend(b"{\"kind\":\"event\",\"time");
+        lab.write("facts.ndjson", log);
+        lab
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// What stands in the directory, by name.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

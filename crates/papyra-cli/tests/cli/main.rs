@@ -1,10 +1,16 @@
 //! The program as its users see it: the built binary, its streams and its exit codes.
 
 mod append;
+mod compact;
 mod config;
+mod doctor;
 mod exit_codes;
 mod help;
 mod hostile;
 mod inspect;
 mod lab;
+mod recover;
 mod scan;
+mod seam;
+mod stubborn;
+mod walk;

@@ -68,3 +68,20 @@ fn inspect_prints_the_lines_that_scripts_know() {
     assert_eq!(run.lines()[1], "retention: max_records=5 max_age_seconds=3600 max_total_bytes=1024");
     assert_eq!(lab.run(&["persistence", "inspect", "--path", "missing"], "").code, Some(66));
 }
+
+#[test]
+fn a_report_never_takes_the_place_of_the_log() {
+    let lab = Lab::damaged();
+    let log = lab.read("facts.ndjson");
+    for command in [
+        &["persistence", "scan"] as &[&str],
+        &["persistence", "recover"],
+        &["persistence", "compact", "--max-records", "1"],
+        &["persistence", "startup-check"],
+        &["doctor", "run", "--mode", "recover"],
+    ] {
+        let run = lab.on_log(&[command, &["--report", "./facts.ndjson"]].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (Some(64), ""), "{command:?} {run:?}");
+        assert_eq!(lab.read("facts.ndjson"), log);
+    }
+}

@@ -45,6 +45,7 @@ impl Memory {
         let mut report = ScanReport::new(self.name(), self.address());
         for entry in &state.entries {
             report.count(entry.fact.kind());
+            report.time(entry.fact.timestamp().seconds());
             report.bytes += entry.bytes;
         }
         let seqs = |entry: Option<&Entry>| entry.and_then(|entry| entry.position.seq());

@@ -2,9 +2,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Head;
 use crate::{
     ActorAddress, Audit, DeadLetter, Event, Fact, Health, Kind, Members, Payload, RecorderState, Timestamp, Unknown,
     Why,
@@ -30,8 +31,7 @@ type Cause = Cow<'static, str>;
 /// Reads the fact in a JSON object. The error is the predicate of a sentence about it.
 pub(crate) fn decode(text: &str, form: Form) -> Result<Fact, Cause> {
     let limit = if form == Form::Strict { MAX_WRITE_DEPTH } else { MAX_READ_DEPTH };
-    let deep = json::depth(text.as_bytes());
-    if deep > limit {
+    if let Some(deep) = json::deeper_than(text.as_bytes(), limit) {
         return Err(format!("it nests {deep} levels deep, the limit is {limit}").into());
     }
     match Object::parse(text) {
@@ -42,6 +42,59 @@ pub(crate) fn decode(text: &str, form: Form) -> Result<Fact, Cause> {
         }
         Err(cause) => Err(cause),
     }
+}
+
+/// Kind and timestamp of a fact as [`decode`] would find them leniently, without building anything else. `None` is no
+/// verdict: the line is no fact, or one that only [`decode`] understands.
+pub(crate) fn decode_head(text: &str) -> Option<Head> {
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = (Option<Option<Kind>>, Option<f64>);
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let (mut kind, mut timestamp) = (None, None);
+            while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+                match &*name {
+                    "kind" => kind = map.next_value::<&'de RawValue>().map(|value| known(value.get()))?,
+                    "timestamp" => timestamp = map.next_value::<&'de RawValue>()?.get().parse().ok(),
+                    _ => drop(map.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok((kind, timestamp))
+        }
+    }
+
+    /// The kind that a JSON string names, where it needs no unescaping.
+    fn known(json: &str) -> Option<Option<Kind>> {
+        let word = json.strip_prefix('"')?.strip_suffix('"')?;
+        (word != "log" && !word.contains('\\')).then(|| Kind::from_word(word))
+    }
+
+    if json::deeper_than(text.as_bytes(), MAX_READ_DEPTH).is_some() {
+        return None;
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let (kind, timestamp) = reader.deserialize_map(Members).ok().filter(|_| reader.end().is_ok())?;
+    let timestamp = timestamp.filter(|seconds: &f64| seconds.is_finite())?;
+    Some(Head { kind: kind?.unwrap_or(Kind::Unknown), timestamp })
+}
+
+/// The members of a fact as they are, whatever their types, with its time: everything up to where the stamp goes. Members
+/// of the line that it came from are left out. `None` if it is not a fact.
+pub(crate) fn members(text: &str) -> Option<(String, f64)> {
+    let timestamp = decode(text, Form::Lenient).ok()?.timestamp().seconds();
+    let repaired = if Object::parse(text).is_ok() { None } else { json::lenient(text) };
+    let object = Object::parse(repaired.as_deref().unwrap_or(text)).ok()?;
+    let kept = object.0.iter().filter(|(name, _)| name == "kind" || !OF_THE_LINE.contains(&name.as_ref()));
+    let members: Option<Vec<String>> = kept
+        .map(|(name, value)| Some(format!("{}:{}", serde_json::to_string(name).ok()?, json::strip(value.get()))))
+        .collect();
+    Some((format!("{{{}", members?.join(",")), timestamp))
 }
 
 /// The members of a JSON object in their order.

@@ -79,7 +79,12 @@ pub(crate) fn stamp(out: &mut Vec<u8>, start: usize, stamp: Stamp) {
     let mut line = Line { out, comma: true };
     if let Some(skew) = stamp.skew {
         line.name("skew");
-        line.display(format_args!("{skew}"));
+        // Written out, a huge number would be longer than any reader looks for.
+        if skew < 1e15 {
+            line.display(format_args!("{skew}"));
+        } else {
+            line.display(format_args!("{skew:e}"));
+        }
     }
     line.counter("seq", Some(stamp.seq));
     seal::seal(out, start);

@@ -105,6 +105,10 @@ impl Header {
             return Some(HeaderLine::Newer(stored.format));
         }
         let header = serde_json::from_str::<StoredOne<'_>>(text).ok().and_then(|stored| {
+            let numbers = [stored.first_seq, stored.dropped_through, stored.gaps_through, stored.kept, stored.lost];
+            if numbers.iter().any(|number| *number > seal::MAX_SEQ) {
+                return None;
+            }
             Some(Header {
                 log_id: stored.log_id.to_owned(),
                 segment: stored.segment,

@@ -1,4 +1,4 @@
-use super::{seal::Head, *};
+use super::*;
 use crate::{ActorAddress, Event, Kind, Payload};
 
 const VECTORS: [(&str, &str); 3] = [
@@ -83,6 +83,35 @@ fn what_python_writes_beyond_json_is_read() {
     assert_eq!(event.event_type, "a\u{fffd}b");
     assert_eq!(event.payload.as_json(), r#"{"x":null,"y":[null,null],"s":"NaN \\ud800 \ud83d\ude00"}"#);
     assert!(decode(line, Form::Strict).is_err());
+}
+
+#[test]
+fn the_head_of_any_line_is_what_decoding_it_gives_or_no_verdict() {
+    let odd = [
+        r#"{"kind": "event", "timestamp": 1, "kind": "audit", "timestamp": 2}"#,
+        r#"{"kind": "ev\u0065nt", "timestamp": 1}"#,
+        r#"{"kind": "log", "timestamp": 1}"#,
+        r#"{"kind": "event", "timestamp": NaN}"#,
+        r#"{"kind": "event", "timestamp": 1e999}"#,
+        r#"{"kind": "event", "timestamp": "1"}"#,
+        r#"{"kind": "event", "timestamp": 1} x"#,
+        r#"{"kind": 1, "timestamp": 1}"#,
+        r#"{"kind": "metric", "timestamp": 5}"#,
+        "[]",
+        "5",
+        "",
+    ];
+    for line in LEGACY.lines().chain(odd) {
+        let fact = decode(line, Form::Lenient).ok();
+        match (decode_head(line), fact) {
+            (Some(head), Some(fact)) => {
+                assert_eq!(head, Head { kind: fact.kind(), timestamp: fact.timestamp().seconds() }, "{line}");
+            }
+            (Some(head), None) => panic!("{head:?} of {line}"),
+            (None, _) => {}
+        }
+    }
+    assert!(LEGACY.lines().all(|line| decode_head(line).is_some()));
 }
 
 #[test]

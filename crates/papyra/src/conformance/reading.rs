@@ -5,7 +5,7 @@ use super::{
     sample,
     subject::{Subject, assert_same, collect},
 };
-use crate::{Entry, ErrorKind, Kind, Order, Position, ReadOptions};
+use crate::{DeadLetter, Entry, ErrorKind, Event, Fact, Kind, Order, Payload, Position, ReadOptions};
 
 const ORDERS: [Order; 2] = [Order::OldestFirst, Order::NewestFirst];
 
@@ -104,6 +104,32 @@ pub async fn read_selects_kinds(harness: &Harness) -> Verdict {
         assert_selected(&subject, &written, options).await?;
     }
     assert_selected(&subject, &written, ReadOptions::default().kind(Kind::Audit).kind(Kind::Audit)).await
+}
+
+/// With `about`, exactly the entries about this actor come, whatever form its address was given in.
+pub async fn read_selects_actors(harness: &Harness) -> Verdict {
+    let subject = harness.fresh().await;
+    let mut facts = sample::facts(0, 30);
+    // Addresses that are parts of each other, written in several forms, quoted in payloads, and unknown.
+    let quoting =
+        Event::new("t://other", "Said").with_payload(Payload::of(&"t://a, local://1 and ørders://naïve/\"x\""));
+    facts.push(quoting.into());
+    for address in ["t://a", "t://ab", "xt://a", "local:1", "local://1", "local://11", "ørders://naïve/\"x\"", "a\\b"]
+    {
+        facts.push(Event::new(address, "Met").into());
+        facts.push(DeadLetter::new(address, "Missed").into());
+    }
+    for target in [r#"{"system":"local","actor_id":1}"#, r#"{"_address":"local:1"}"#, "null"] {
+        let text = format!(r#"{{"kind":"dead_letter","target":{target},"message_type":"Old","timestamp":5}}"#);
+        facts.extend(Fact::from_json(&text));
+    }
+    let written = subject.append(&facts).await;
+    for actor in ["t://a", "t://ab", "local://1", "local:1", "local://11", "ørders://naïve/\"x\"", "a\\b", "t://nobody"]
+    {
+        assert_selected(&subject, &written, ReadOptions::default().about(actor)).await?;
+        assert_selected(&subject, &written, ReadOptions::default().about(actor).kind(Kind::DeadLetter)).await?;
+    }
+    Ok(())
 }
 
 /// A log without facts reads as nothing, or says that it is not there.

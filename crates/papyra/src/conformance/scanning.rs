@@ -47,7 +47,7 @@ pub async fn a_fresh_log_scans_clean(harness: &Harness) -> Verdict {
         remarks.extend(appended.remarks);
     }
     for options in options() {
-        let report = offered(subject.backend().scan(options).await, "scanning")?;
+        let report = offered(subject.backend().scan(options.clone()).await, "scanning")?;
         assert!(report.is_clean(), "a sound log has findings: {:?}", report.anomalies);
         for kind in Kind::KNOWN.into_iter().chain([Kind::Unknown]) {
             let all = facts.iter().chain(remarks.iter().map(|remark| &remark.fact));

@@ -1,6 +1,11 @@
 //! The file that is written to: opened and settled, appended to, cut back, synced, and opened anew when it was replaced.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     FileConfig,
@@ -45,6 +50,8 @@ pub(super) struct Committed {
     pub(super) remarks: Vec<(u64, Fact, u64)>,
     /// All bytes written.
     pub(super) bytes: u64,
+    /// How long the sync took, if there was one.
+    pub(super) synced_in: Option<Duration>,
 }
 
 impl Active {
@@ -103,7 +110,7 @@ impl Active {
             batch.write(&mut next, &mut out);
         }
         if out.is_empty() {
-            return Ok(Committed { first_seq, remarks, bytes: 0 });
+            return Ok(Committed { first_seq, remarks, bytes: 0, synced_in: None });
         }
         if let Err(error) = storage::write_all(&mut *self.file, &out) {
             let failed = Error::io("append to", &self.path, error);
@@ -111,13 +118,16 @@ impl Active {
         }
         self.unsynced.add(&out, (self.next.seq, next.seq - 1));
         self.len += out.len() as u64;
+        let mut synced_in = None;
         if self.durability == Durability::Synced {
+            let began = Instant::now();
             self.sync()?;
+            synced_in = Some(began.elapsed());
         }
         self.next = next;
         // A sync that failed and was mended may have added a remark: it stays for the next batch.
         self.remarks.drain(..remarks.len());
-        Ok(Committed { first_seq, remarks, bytes: out.len() as u64 })
+        Ok(Committed { first_seq, remarks, bytes: out.len() as u64, synced_in })
     }
 
     /// Looks after the file while nobody appends: was it replaced, was it moved away, is anything to be synced?

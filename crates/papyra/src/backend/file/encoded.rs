@@ -15,9 +15,16 @@ pub(super) struct Next {
 }
 
 impl Next {
+    /// Takes note of a fact that was written before.
+    pub(super) fn observe(&mut self, skew: Option<f64>, timestamp: f64) {
+        self.skew = self.skew.max(skew.unwrap_or_default());
+        self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
+    }
+
     fn stamp(&mut self, timestamp: f64) -> Stamp {
         if let Some(newest) = self.newest {
-            self.skew = self.skew.max(newest - timestamp);
+            // Times at both ends of what a number can hold are further apart than a number can say.
+            self.skew = self.skew.max(newest - timestamp).min(f64::MAX);
         }
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
         let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew) };
@@ -65,6 +72,12 @@ impl Encoded {
     pub(super) fn push(&mut self, fact: &Fact) {
         codec::encode_body(fact, &mut self.bytes);
         self.ends.push((self.bytes.len(), fact.timestamp().seconds()));
+    }
+
+    /// Adds the members of a fact of another program, as they are.
+    pub(super) fn push_members(&mut self, members: &str, timestamp: f64) {
+        self.bytes.extend_from_slice(members.as_bytes());
+        self.ends.push((self.bytes.len(), timestamp));
     }
 
     pub(super) fn len(&self) -> usize {

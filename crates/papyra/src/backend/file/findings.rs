@@ -10,7 +10,7 @@ use crate::{Anomaly, AnomalyKind, MAX_ANOMALIES, ScanReport};
 pub(super) struct Findings<'a> {
     path: &'a Path,
     regions: Vec<Region>,
-    /// Findings past those that are kept in full.
+    /// Findings past those that are kept in full; the last one is kept, since it may grow.
     uncounted: u64,
 }
 
@@ -43,7 +43,6 @@ impl<'a> Findings<'a> {
         detail: impl FnOnce() -> String,
     ) {
         if let Some(last) = self.regions.last_mut()
-            && self.uncounted == 0
             && last.kind == kind
             && last.offset + last.len == offset
         {
@@ -76,15 +75,17 @@ impl<'a> Findings<'a> {
 
     /// Numbers are missing because of the damage that was just found.
     pub(super) fn explain_gap(&mut self, seqs: (u64, u64)) {
-        if let Some(last) = self.regions.last_mut() {
+        if let Some(last) =
+            self.regions.iter_mut().rev().take(2).find(|region| region.kind == AnomalyKind::CorruptedLine)
+        {
             last.seqs = Some(seqs);
         }
     }
 
-    /// Entries are missing somewhere in the file.
-    pub(super) fn add_missing(&mut self, seqs: (u64, u64), detail: String) {
+    /// Entries are missing somewhere behind the header that certifies them.
+    pub(super) fn add_missing(&mut self, offset: u64, line: u64, seqs: (u64, u64), detail: String) {
         let kind = AnomalyKind::MissingEntries;
-        self.push(|| Region { kind, offset: 0, len: 0, line: 1, lines: 1, seqs: Some(seqs), detail, gap: false });
+        self.push(|| Region { kind, offset, len: 0, line, lines: 1, seqs: Some(seqs), detail, gap: false });
     }
 
     /// A whole file is missing.
@@ -94,15 +95,17 @@ impl<'a> Findings<'a> {
     }
 
     fn push(&mut self, region: impl FnOnce() -> Region) {
-        if self.regions.len() < MAX_ANOMALIES {
-            self.regions.push(region());
-        } else {
+        if self.regions.len() > MAX_ANOMALIES {
             self.uncounted += 1;
+            self.regions.pop();
         }
+        self.regions.push(region());
     }
 
     /// Hands the findings to the report.
-    pub(super) fn finish(self, sequence: &Sequence, report: &mut ScanReport) {
+    pub(super) fn finish(mut self, sequence: &Sequence, report: &mut ScanReport) {
+        // What headers certify is known only behind it.
+        self.regions.sort_by_key(|region| region.offset);
         for region in self.regions {
             match region.seqs {
                 Some((first, last)) if region.gap => {

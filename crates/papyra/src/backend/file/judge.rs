@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::encoded::STAMP_BYTES;
 use crate::{
     Fact,
-    codec::{self, Form, HeaderLine, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// Garbage between two lines that is put up with when looking for the second: a damaged newline, and little more.
@@ -27,7 +28,7 @@ pub(super) enum Is {
     /// A sealed header.
     Header(HeaderLine),
     /// A sealed fact.
-    Fact { tail: Tail, crc: u32 },
+    Fact { tail: Tail, head: Head, crc: u32 },
     /// Sealed, but neither header nor fact.
     Odd,
     /// A whole line that is not sealed: an old one, another program's, or a damaged one.
@@ -69,6 +70,13 @@ pub(super) fn judge(line: &[u8], parts: &mut Vec<Part>) {
     }
 }
 
+/// A line that is a whole sealed fact, as nearly every line is.
+pub(super) fn sealed_fact(line: &[u8]) -> Option<(Tail, Head, u32)> {
+    let crc = codec::is_sealed(line)?;
+    let tail = codec::tail(line)?;
+    Some((tail, codec::head(line, &tail).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?, crc))
+}
+
 fn push_junk(parts: &mut Vec<Part>, range: Range<usize>) {
     // Between two lines even an empty one is a finding: their newline is missing.
     if !parts.is_empty() || !range.is_empty() {
@@ -85,7 +93,10 @@ fn push_sealed(parts: &mut Vec<Part>, line: &[u8], range: Range<usize>) {
 fn sealed(line: &[u8], crc: u32) -> Is {
     match codec::Header::decode(line) {
         Some(header) => Is::Header(header),
-        None => codec::tail(line).map_or(Is::Odd, |tail| Is::Fact { tail, crc }),
+        None => match codec::tail(line).and_then(|tail| Some((tail, codec::head(line, &tail)?))) {
+            Some((tail, head)) => Is::Fact { tail, head, crc },
+            None => Is::Odd,
+        },
     }
 }
 
@@ -100,6 +111,9 @@ pub(super) enum Open {
 
 /// Judges an open line from before sealing began: JSON object, string `kind`, number `timestamp`.
 pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
+    if codec::is_sealed(line).is_some() {
+        return Open::Damaged("sealed, but neither a header nor a fact with a `seq`".to_owned());
+    }
     let line = if first { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
     match readable(line) {
         Err(why) => Open::Damaged(why),
@@ -115,6 +129,9 @@ pub(super) fn judge_legacy(line: &[u8], first: bool) -> Open {
 
 /// Judges an open line where every line must be sealed.
 pub(super) fn judge_unsealed(line: &[u8]) -> Open {
+    if line.len() + STAMP_BYTES > codec::MAX_READ_LINE {
+        return Open::Damaged("without a checksum, and too long to get one".to_owned());
+    }
     match judge_legacy(line, false) {
         Open::Fact(_) | Open::Damaged(_) if codec::looks_sealed(line) => Open::Damaged(WRONG_CHECKSUM.to_owned()),
         open => open,

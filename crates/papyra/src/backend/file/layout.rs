@@ -3,18 +3,20 @@
 use std::{fs::File, io, path::Path, sync::Arc};
 
 use super::{
-    judge::{self, Is, Open, Part},
+    judge::{self, Is, Open},
     lines::{self, Backward, Forward, Raw},
 };
 use crate::{
     Error, ErrorKind, Result,
-    codec::{self, Header, HeaderLine, Tail},
+    codec::{self, Head, Header, HeaderLine, Tail},
 };
 
 /// The least skew: facts that come this late need no mention.
 pub(super) const LEAST_SKEW: f64 = 10.0;
 /// How much of the end is searched for the highest number.
 const WINDOW: u64 = 64 << 10;
+/// How many places of a file are looked at for numbers that do not rise.
+const PROBES: u64 = 8;
 
 /// Where sealing begins in a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub(super) struct Layout {
     pub(super) sealed_from: u64,
     /// Lines before it.
     pub(super) legacy_lines: u64,
+    /// Where they end: junk may stand between them and the first sealed line.
+    pub(super) legacy_end: u64,
 }
 
 impl Layout {
@@ -33,13 +37,19 @@ impl Layout {
     pub(super) fn of(file: &Arc<File>, end: u64, path: &Path) -> Result<Layout> {
         let failed = |error| Error::io("read", path, error);
         let mut lines = Forward::new(file.clone(), 0, end);
-        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0 };
+        let mut layout = Layout { header: None, sealed_from: end, legacy_lines: 0, legacy_end: end };
         let mut parts = Vec::new();
         while let Some(raw) = lines.next().map_err(failed)? {
             if let Raw::Line { offset, bytes } = raw {
                 judge::judge(bytes, &mut parts);
-                if let Some(part) = parts.iter().find(|part| !matches!(part.is, Is::Open | Is::Junk)) {
+                let begins = |is: &Is| match is {
+                    Is::Fact { .. } => true,
+                    Is::Header(header) => !matches!(header, HeaderLine::Broken),
+                    Is::Odd | Is::Open | Is::Junk => false,
+                };
+                if let Some(part) = parts.iter().find(|part| begins(&part.is)) {
                     layout.sealed_from = offset + part.range.start as u64;
+                    layout.legacy_end = offset;
                     match &part.is {
                         Is::Header(HeaderLine::Header(header)) => layout.header = Some(header.clone()),
                         Is::Header(HeaderLine::Newer(format)) => return Err(newer(path, *format)),
@@ -80,19 +90,61 @@ pub(super) struct End {
     pub(super) skew: f64,
     /// No fact of the sealed part is newer than this.
     pub(super) newest: Option<f64>,
+    /// The highest number of the facts that were looked at.
+    highest_fact: u64,
+    /// A header of a newer format stands near the end.
+    newer: Option<u64>,
 }
 
 impl End {
     /// Looks at a file that is `size` long.
     pub(super) fn of(file: &Arc<File>, size: u64, path: &Path) -> Result<(End, Layout)> {
-        let offset = lines::behind_last_newline(file, size).map_err(|error| Error::io("read", path, error))?;
-        let layout = Layout::of(file, offset, path)?;
-        let end = End::behind(file, offset, &layout).map_err(|error| Error::io("read", path, error))?;
+        let (mut end, layout) = End::seen_from_behind(file, size, path)?;
+        end.look_elsewhere(file, &layout).map_err(|error| Error::io("read", path, error))?;
         Ok((end, layout))
     }
 
+    /// The same for a reader, who gives out no numbers: only the end is looked at.
+    pub(super) fn seen_from_behind(file: &Arc<File>, size: u64, path: &Path) -> Result<(End, Layout)> {
+        let offset = lines::behind_last_newline(file, size).map_err(|error| Error::io("read", path, error))?;
+        let layout = Layout::of(file, offset, path)?;
+        let end = End::behind(file, offset, &layout).map_err(|error| Error::io("read", path, error))?;
+        match end.newer {
+            Some(format) => Err(newer(path, format)),
+            None => Ok((end, layout)),
+        }
+    }
+
+    /// Makes sure that no number stands elsewhere in the file that is higher than those at its end.
+    pub(super) fn look_elsewhere(&mut self, file: &Arc<File>, layout: &Layout) -> io::Result<()> {
+        if !layout.is_sealed(self.offset) || rises(file, layout.sealed_from, self.offset, self.highest_fact)? {
+            return Ok(());
+        }
+        // Only now the whole file is read, so that no number is given twice.
+        let mut lines = Forward::new(file.clone(), layout.sealed_from, self.offset);
+        let mut parts = Vec::new();
+        while let Some(raw) = lines.next()? {
+            let Raw::Line { bytes, .. } = raw else { continue };
+            judge::judge(bytes, &mut parts);
+            for part in &parts {
+                if let Is::Fact { tail, head, .. } = &part.is {
+                    self.observe(tail, head);
+                }
+            }
+        }
+        self.next_seq = self.next_seq.max(self.highest_fact + 1);
+        Ok(())
+    }
+
     fn behind(file: &Arc<File>, offset: u64, layout: &Layout) -> io::Result<End> {
-        let mut end = End { offset, next_seq: layout.legacy_lines + 1, skew: LEAST_SKEW, newest: None };
+        let mut end = End {
+            offset,
+            next_seq: layout.legacy_lines + 1,
+            skew: LEAST_SKEW,
+            newest: None,
+            highest_fact: 0,
+            newer: None,
+        };
         if !layout.is_sealed(offset) {
             return Ok(end);
         }
@@ -115,12 +167,10 @@ impl End {
             judge::judge(bytes, &mut parts);
             for part in parts.iter().rev() {
                 match &part.is {
-                    Is::Fact { tail, .. } => {
+                    Is::Fact { tail, head, .. } => {
                         // Beyond the last sound line only lines that are out of place can be higher.
                         highest = highest.max(tail.seq);
-                        if !found {
-                            end.observe(&bytes[part.range.clone()], tail);
-                        }
+                        end.observe(tail, head);
                         found = true;
                     }
                     Is::Header(HeaderLine::Header(header)) => {
@@ -128,56 +178,48 @@ impl End {
                         found = true;
                     }
                     Is::Open if matches!(judge::judge_unsealed(bytes), Open::Fact(_)) => {}
-                    Is::Open | Is::Odd | Is::Header(_) => damaged += u64::from(!found),
+                    Is::Header(HeaderLine::Newer(format)) => end.newer = Some(*format),
+                    Is::Open | Is::Odd | Is::Header(HeaderLine::Broken) => damaged += u64::from(!found),
                     Is::Junk => {}
                 }
             }
         }
-        end.next_seq = highest.max(highest_elsewhere(file, layout.sealed_from, offset)?) + 1 + damaged;
+        end.next_seq = highest + 1 + damaged;
         Ok(end)
     }
 
-    fn observe(&mut self, line: &[u8], tail: &Tail) {
+    /// The highest fact knows how late facts came: one that is out of place knows nothing of those written after it.
+    fn observe(&mut self, tail: &Tail, head: &Head) {
+        if tail.seq <= self.highest_fact {
+            return;
+        }
+        self.highest_fact = tail.seq;
         self.skew = tail.skew.unwrap_or(LEAST_SKEW).max(LEAST_SKEW);
-        self.newest = codec::head(line, tail).map(|head| head.timestamp + self.skew);
+        self.newest = Some(head.timestamp + self.skew);
     }
 }
 
-/// Numbers rise in a sound file. A few probes toward its end show whether something was appended that does not belong there
-/// (another log, an old copy); only then the whole file is read for its highest number, so that none is given twice.
-fn highest_elsewhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
-    let mut highest = 0;
-    let mut left = end - start;
-    while left > WINDOW {
-        left /= 2;
-        if let Some(found) = first_fact(file, end - left, end)? {
-            if found.tail.seq < highest {
-                return highest_anywhere(file, start, end);
+/// Numbers rise in a sound file. A few probes over it show whether something was appended that does not belong there: another
+/// log, an old copy.
+fn rises(file: &Arc<File>, start: u64, end: u64, highest: u64) -> io::Result<bool> {
+    let len = end - start;
+    if len <= WINDOW {
+        return Ok(true);
+    }
+    let evenly = (0..PROBES).map(|n| start + len / PROBES * n);
+    let toward_the_end = (1..).map(|n| end - (len >> n)).take_while(|from| end - from > WINDOW / 2);
+    let mut probes: Vec<u64> = evenly.chain(toward_the_end).collect();
+    probes.sort_unstable();
+    let mut before = 0;
+    for from in probes {
+        if let Some(found) = first_fact(file, from, end)? {
+            if found.tail.seq < before || found.tail.seq > highest {
+                return Ok(false);
             }
-            highest = found.tail.seq;
+            before = found.tail.seq;
         }
     }
-    Ok(highest)
-}
-
-fn highest_anywhere(file: &Arc<File>, start: u64, end: u64) -> io::Result<u64> {
-    let mut highest = 0;
-    let mut lines = Forward::new(file.clone(), start, end);
-    let mut parts = Vec::new();
-    while let Some(raw) = lines.next()? {
-        if let Raw::Line { bytes, .. } = raw {
-            judge::judge(bytes, &mut parts);
-            highest = parts.iter().filter_map(seq_of).fold(highest, u64::max);
-        }
-    }
-    Ok(highest)
-}
-
-fn seq_of(part: &Part) -> Option<u64> {
-    match &part.is {
-        Is::Fact { tail, .. } => Some(tail.seq),
-        _ => None,
-    }
+    Ok(true)
 }
 
 /// A sealed fact that was found by its place.
@@ -204,9 +246,7 @@ pub(super) fn first_fact(file: &Arc<File>, from: u64, end: u64) -> io::Result<Op
         let Raw::Line { bytes, .. } = raw else { continue };
         judge::judge(bytes, &mut parts);
         for part in &parts {
-            if let Is::Fact { tail, .. } = part.is
-                && let Some(head) = codec::head(&bytes[part.range.clone()], &tail)
-            {
+            if let Is::Fact { tail, head, .. } = part.is {
                 return Ok(Some(Found { tail, timestamp: head.timestamp, end: line_end }));
             }
         }

@@ -1,6 +1,6 @@
 //! The file engine: a log in files of lines.
 //!
-//! The engine is synchronous. Appends go to one thread per log, the [writer](writer), which commits what has gathered with
+//! The engine is synchronous. Appends go to one thread per log, the `writer`, which commits what has gathered with
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
@@ -8,11 +8,14 @@ mod compact;
 mod config;
 mod encoded;
 mod findings;
+mod gaps;
 mod judge;
 mod layout;
 mod lines;
 mod lock;
 mod opened;
+mod pass;
+mod plan;
 mod quarantine;
 mod reader;
 mod recent;
@@ -21,7 +24,9 @@ mod replace;
 mod salvage;
 mod scan;
 mod sequence;
+mod sieve;
 mod storage;
+mod stretch;
 mod threads;
 mod unsynced;
 mod writer;
@@ -120,7 +125,7 @@ impl Backend for JsonLog {
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
-        let (own, wanted, name) = (self.config.clone(), *config, self.name());
+        let (own, wanted, name) = (self.config.clone(), config.clone(), self.name());
         threads::run("papyra-compact", move || compact::compact(&own, &wanted, name)).await
     }
 

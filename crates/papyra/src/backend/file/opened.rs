@@ -17,6 +17,9 @@ use crate::{
 /// The address of what Papyra itself has to say.
 const OWN_ADDRESS: &str = "papyra://log";
 
+/// A log that has fewer numbers left is damaged or forged: nobody wrote so many facts.
+const NUMBERS_LEFT: u64 = 1 << 40;
+
 /// A file that was opened and settled.
 pub(super) struct Opened {
     pub(super) file: Box<dyn ActiveFile>,
@@ -49,6 +52,9 @@ impl Opened {
         let size = active.file().metadata().map_err(failed("look at"))?.len();
         let file = Arc::new(active.file().try_clone().map_err(failed("open"))?);
         let (mut end, layout) = End::of(&file, size, path)?;
+        if end.next_seq > codec::MAX_SEQ - NUMBERS_LEFT {
+            return Err(used_up(path));
+        }
         let settled = Settled::of(&file, size, &mut end, &layout).map_err(failed("read"))?;
         let mut remarks = Vec::new();
         if settled.cut_from < size {
@@ -100,6 +106,12 @@ impl Opened {
     }
 }
 
+fn used_up(path: &Path) -> Error {
+    let message = format!("`{}` holds a number that no log counts to; nothing was changed", path.display());
+    Error::new(ErrorKind::Corrupt, message)
+        .with_cure("find the line with that number and remove it, then recover the log")
+}
+
 /// What becomes of the bytes behind the last newline.
 pub(super) struct Settled {
     pub(super) cut_from: u64,
@@ -121,12 +133,11 @@ impl Settled {
         if sealed_part
             && let Some(len) = codec::sealed_prefix(&tail)
             && let Some(line) = codec::tail(&tail[..len]).filter(|line| line.seq == end.next_seq)
+            && let Some(head) = codec::head(&tail[..len], &line)
         {
             end.next_seq += 1;
-            if let Some(head) = codec::head(&tail[..len], &line) {
-                end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);
-                end.newest = end.newest.into_iter().chain([head.timestamp + end.skew]).reduce(f64::max);
-            }
+            end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);
+            end.newest = end.newest.into_iter().chain([head.timestamp + end.skew]).reduce(f64::max);
             return Ok(Settled { cut_from: end.offset + len as u64, add_newline: true });
         }
         let open = if sealed_part { judge::judge_unsealed(&tail) } else { judge::judge_legacy(&tail, end.offset == 0) };

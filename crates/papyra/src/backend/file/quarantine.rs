@@ -1,9 +1,10 @@
 //! Quarantine: the original of a damaged file, kept byte for byte before anything is repaired.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    ffi::{OsStr, OsString},
+    fs::{File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -13,12 +14,12 @@ use serde::Serialize;
 use super::storage;
 use crate::{Anomaly, Clock, Error, ErrorKind, Result, ScanReport, SystemClock};
 
-/// What is said beside a copy.
+/// What is said beside a copy. Names that are not text are shown as well as they can be.
 #[derive(Serialize)]
 struct Manifest<'a> {
     schema: &'static str,
-    source: &'a Path,
-    copy: &'a Path,
+    source: String,
+    copy: String,
     bytes: u64,
     crc32c: String,
     anomalies_total: u64,
@@ -32,36 +33,37 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
         let path = path.to_owned();
         move |error| Error::io(doing, &path, error)
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+    storage::create_directories(directory).map_err(|error| {
         Error::new(ErrorKind::Create, format!("cannot create the quarantine directory `{}`", directory.display()))
             .with_source(error)
             .with_cure("name a directory that can be created; the log was not touched")
     })?;
-    let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = source.file_name().unwrap_or_default();
     let file = storage::open_for_reading(source)?;
     let bytes = file.metadata().map_err(failed("look at", source))?.len();
     let crc = checksum(&file).map_err(failed("read", source))?;
-    let copy = match equal_copy(directory, &name, bytes, crc).map_err(failed("look into", directory))? {
+    // Logs of one name may be recovered into one directory at the same time: each has a partial copy of its own. A second
+    // run after a crash finds the one that the first left.
+    let own = std::path::absolute(source).map_err(failed("look at", source))?;
+    let own = crc32c::crc32c(own.as_os_str().as_bytes());
+    let partial = directory.join(with(name, &format!(".quarantine.{own:08x}.partial")));
+    let copy = match equal_copy(directory, name, bytes, crc).map_err(failed("look into", directory))? {
         Some(copy) => copy,
         None => {
-            let copy = unused_name(directory, &name);
             // Under another name first, so that an interrupted copy is never taken for evidence.
-            let partial = directory.join(format!("{name}.quarantine.partial"));
-            let _ = std::fs::remove_file(&partial);
-            let written = write_copy(&file, &partial).and_then(|()| std::fs::rename(&partial, &copy));
-            written.map_err(|error| {
+            let placed = write_copy(&file, &partial).and_then(|()| place(&partial, directory, name));
+            placed.map_err(|error| {
                 let _ = std::fs::remove_file(&partial);
-                Error::io("write the quarantine copy", &copy, error)
-            })?;
-            copy
+                Error::io("write the quarantine copy", &partial, error)
+            })?
         }
     };
-    let manifest_path = PathBuf::from(format!("{}.json", copy.display()));
+    let manifest_path = directory.join(with(copy.file_name().unwrap_or_default(), ".json"));
     if !manifest_path.exists() {
         let manifest = Manifest {
             schema: "papyra.quarantine/1",
-            source,
-            copy: &copy,
+            source: shown(source),
+            copy: shown(&copy),
             bytes,
             crc32c: format!("{crc:08x}"),
             anomalies_total: found.anomalies_total,
@@ -69,8 +71,6 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
         };
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| Error::new(ErrorKind::Internal, "cannot write down the findings").with_source(error))?;
-        let partial = directory.join(format!("{name}.quarantine.partial.json"));
-        let _ = std::fs::remove_file(&partial);
         let written = create(&partial).and_then(|mut file| {
             file.write_all(&text)?;
             file.sync_all()
@@ -81,7 +81,21 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     Ok(copy)
 }
 
+/// A path in the manifest says where the file was, whatever directory it is read in. One that is not UTF-8 is shown as well
+/// as it can be: evidence must never fail over a name.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn with(name: &OsStr, suffix: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(suffix);
+    name
+}
+
+/// Creates a file anew; what an interrupted run left in its place goes.
 fn create(path: &Path) -> io::Result<File> {
+    let _ = std::fs::remove_file(path);
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
@@ -92,26 +106,34 @@ fn write_copy(mut source: &File, path: &Path) -> io::Result<()> {
     copy.sync_all()
 }
 
-fn unused_name(directory: &Path, name: &str) -> PathBuf {
+/// Gives a whole copy a name that says when it was made, and that no other copy has.
+fn place(partial: &Path, directory: &Path, name: &OsStr) -> io::Result<PathBuf> {
     let mut millis = SystemClock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     loop {
-        let path = directory.join(format!("{name}.quarantine.{millis}"));
-        if path.symlink_metadata().is_err() {
-            return path;
+        let path = directory.join(with(name, &format!(".quarantine.{millis}")));
+        // A rename would replace a copy that somebody else made in this very moment; a link is refused instead.
+        match std::fs::hard_link(partial, &path) {
+            Ok(()) => return std::fs::remove_file(partial).map(|()| path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => millis += 1,
+            // There are file systems without links.
+            Err(_) if path.symlink_metadata().is_err() => return std::fs::rename(partial, &path).map(|()| path),
+            Err(error) => return Err(error),
         }
-        millis += 1;
     }
 }
 
-fn equal_copy(directory: &Path, name: &str, bytes: u64, crc: u32) -> io::Result<Option<PathBuf>> {
-    let prefix = format!("{name}.quarantine.");
+fn equal_copy(directory: &Path, name: &OsStr, bytes: u64, crc: u32) -> io::Result<Option<PathBuf>> {
+    let prefix = with(name, ".quarantine.");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
-        let file_name = entry.file_name().to_string_lossy().into_owned();
-        let stamp = file_name.strip_prefix(&prefix).is_some_and(|stamp| stamp.bytes().all(|b| b.is_ascii_digit()));
+        let stamp = entry.file_name();
+        let stamp = stamp.as_bytes().strip_prefix(prefix.as_bytes());
+        if !stamp.is_some_and(|stamp| stamp.iter().all(u8::is_ascii_digit)) {
+            continue;
+        }
         let metadata = entry.metadata()?;
-        if stamp && metadata.is_file() && metadata.len() == bytes {
+        if metadata.is_file() && metadata.len() == bytes {
             found.push(entry.path());
         }
     }

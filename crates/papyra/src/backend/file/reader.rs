@@ -15,11 +15,12 @@ use super::{
     layout::{self, End, LEAST_SKEW, Layout},
     lines::{Backward, Forward, Raw},
     recent::Recent,
+    sieve::Sieve,
     storage,
 };
 use crate::{
     Entry, Error, Order, Position, ReadOptions, Result,
-    codec::{self, Form, Tail},
+    codec::{self, Form, Head, HeaderLine, Tail},
 };
 
 /// A search by halves ends at this distance and goes on line by line.
@@ -39,6 +40,7 @@ pub(super) struct Reader {
     /// Behind the last newline when the file was opened.
     end: u64,
     recent: Recent,
+    sieve: Sieve,
     skipped: Arc<AtomicU64>,
     parts: Vec<Part>,
 }
@@ -52,12 +54,17 @@ impl Reader {
         let failed = |error| Error::io("read", path, error);
         let file = Arc::new(storage::open_for_reading(path)?);
         let size = file.metadata().map_err(failed)?.len();
-        let (end, layout) = End::of(&file, size, path)?;
-        if let Some(after) = options.after
-            && after.seq().is_none_or(|seq| seq >= end.next_seq)
-        {
-            return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+        let (mut end, layout) = End::seen_from_behind(&file, size, path)?;
+        if let Some(after) = options.after {
+            let is_beyond = |end: &End| after.seq().is_none_or(|seq| seq >= end.next_seq);
+            if is_beyond(&end) {
+                end.look_elsewhere(&file, &layout).map_err(failed)?;
+            }
+            if is_beyond(&end) {
+                return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
+            }
         }
+        let sieve = Sieve::of(&options);
         Ok(Reader {
             file,
             path: path.to_owned(),
@@ -65,6 +72,7 @@ impl Reader {
             layout,
             end: end.offset,
             recent: Recent::default(),
+            sieve,
             skipped,
             parts: Vec::new(),
         })
@@ -87,7 +95,7 @@ impl Reader {
 
     fn forward(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
         if self.after() < self.layout.legacy_lines {
-            let mut lines = Forward::new(self.file.clone(), 0, self.layout.sealed_from);
+            let mut lines = Forward::new(self.file.clone(), 0, self.layout.legacy_end);
             let mut line = 0;
             while let Some(raw) = lines.next()? {
                 line += 1;
@@ -124,7 +132,7 @@ impl Reader {
             }
         }
         let mut line = self.layout.legacy_lines;
-        let mut lines = Backward::new(self.file.clone(), 0, self.layout.sealed_from);
+        let mut lines = Backward::new(self.file.clone(), 0, self.layout.legacy_end);
         while line > self.after() {
             let Some(raw) = lines.next()? else { break };
             if !self.legacy(raw, line, sink) {
@@ -195,15 +203,22 @@ impl Reader {
             self.skip();
             return true;
         };
+        if let Some((tail, head, crc)) = judge::sealed_fact(bytes) {
+            return self.fact(bytes, &tail, &head, crc, sink);
+        }
         let mut parts = std::mem::take(&mut self.parts);
         judge::judge(bytes, &mut parts);
         if self.options.order == Order::NewestFirst {
             parts.reverse();
         }
-        let more = parts.iter().all(|part| match part.is {
-            Is::Fact { tail, crc } => self.fact(&bytes[part.range.clone()], &tail, crc, sink),
-            Is::Header(_) => true,
-            Is::Odd | Is::Open | Is::Junk => {
+        let more = parts.iter().all(|part| match &part.is {
+            Is::Fact { tail, head, crc } => self.fact(&bytes[part.range.clone()], tail, head, *crc, sink),
+            Is::Header(HeaderLine::Newer(format)) => {
+                sink(Err(layout::newer(&self.path, *format)));
+                false
+            }
+            Is::Header(HeaderLine::Header(_)) => true,
+            Is::Header(HeaderLine::Broken) | Is::Odd | Is::Open | Is::Junk => {
                 self.skip();
                 true
             }
@@ -212,8 +227,8 @@ impl Reader {
         more
     }
 
-    fn fact(&mut self, line: &[u8], tail: &Tail, crc: u32, sink: &mut Sink<'_>) -> bool {
-        if self.recent.repeats(tail.seq, crc) || tail.seq <= self.after() {
+    fn fact(&mut self, line: &[u8], tail: &Tail, head: &Head, crc: u32, sink: &mut Sink<'_>) -> bool {
+        if self.recent.repeats(tail.seq, crc) || tail.seq <= self.after() || !self.sieve.lets_through(line, head) {
             return true;
         }
         let fact = std::str::from_utf8(line).ok().and_then(|text| codec::decode(text, Form::Lenient).ok());

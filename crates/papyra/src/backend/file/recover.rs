@@ -14,7 +14,8 @@ use super::{
     storage::{self, ActiveFile, Disk, Storage},
 };
 use crate::{
-    AnomalyKind, Error, ErrorKind, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions, ScanReport,
+    AnomalyKind, Error, ErrorKind, Progress, RecoveryConfig, RecoveryMode, RecoveryReport, Result, ScanOptions,
+    ScanReport,
 };
 
 pub(super) fn recover(
@@ -24,7 +25,8 @@ pub(super) fn recover(
     address: &str,
 ) -> Result<RecoveryReport> {
     let path = &config.path;
-    let look = || scan::scan(path, ScanOptions::default(), name, address);
+    let options = || ScanOptions { progress: wanted.progress.clone(), ..ScanOptions::default() };
+    let look = || scan::scan(path, options(), name, address);
     if wanted.mode == RecoveryMode::Quarantine && wanted.quarantine_dir.is_none() {
         return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
             .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));
@@ -44,7 +46,7 @@ pub(super) fn recover(
     let _writer = HeldLock::take(&locks.writer, "recover", config.lock_timeout, path)?;
     let _maintenance = HeldLock::take(&locks.maintenance, "recover", config.lock_timeout, path)?;
     // Our own lock makes us look like a writer, beside whom a torn tail would be no finding.
-    let look = || scan::scan_unwritten(path, ScanOptions::default(), name, address);
+    let look = || scan::scan_unwritten(path, options(), name, address);
     let mut report = RecoveryReport { before: look()?, ..RecoveryReport::default() };
     if report.before.is_clean() {
         return Ok(report);
@@ -58,7 +60,14 @@ pub(super) fn recover(
         if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
             report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
         }
-        report.lost = if only(AnomalyKind::TruncatedLine) { settle(path)? } else { rewrite(path, &locks)? };
+        let torn_only = only(AnomalyKind::TruncatedLine);
+        if torn_only {
+            settle(path)?;
+        }
+        // A whole fact of another program may be what lacked its newline: then it must be sealed.
+        if !torn_only || !look()?.is_clean() {
+            report.lost = rewrite(path, &locks, wanted.progress.as_ref())?;
+        }
         report.repaired.push(path.clone());
     }
     replace::remove_leftovers(path)?;
@@ -71,7 +80,7 @@ fn is_newer(report: &ScanReport) -> bool {
 }
 
 /// A torn tail alone is settled in place, as the next start would do it.
-fn settle(path: &Path) -> Result<u64> {
+fn settle(path: &Path) -> Result<()> {
     let failed = |doing: &'static str| move |error| Error::io(doing, path, error);
     let mut active: Box<dyn ActiveFile> = Disk.open(path, false).map_err(failed("open for writing"))?;
     let file = Arc::new(active.file().try_clone().map_err(failed("open"))?);
@@ -84,18 +93,17 @@ fn settle(path: &Path) -> Result<u64> {
     if settled.add_newline {
         storage::write_all(&mut *active, b"\n").map_err(failed("append to"))?;
     }
-    active.sync().map_err(failed("sync"))?;
-    Ok(0)
+    active.sync().map_err(failed("sync"))
 }
 
-fn rewrite(path: &Path, locks: &LockPaths) -> Result<u64> {
+fn rewrite(path: &Path, locks: &LockPaths, progress: Option<&Progress>) -> Result<u64> {
     let file = Arc::new(storage::open_for_reading(path)?);
     let size = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
     replace::remove_leftovers(path)?;
     let salvage = Salvage::plan(path, file.clone(), size)?;
     let mut replacement = Replacement::begin(path, &file)?;
     salvage.write(path, &mut replacement)?;
-    replacement.must_be_clean("the recovered log")?;
+    replacement.must_be_clean("the recovered log", progress)?;
     let mut swap = SwapLock::open(&locks.swap)?;
     let held = swap.hold()?;
     replacement.take_place(&swap, &held)?;

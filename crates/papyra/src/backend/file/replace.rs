@@ -13,7 +13,7 @@ use super::{
     lock::{SwapGuard, SwapLock},
     scan, storage,
 };
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Progress, Result};
 
 /// What the name of a temporary file ends in.
 const TEMPORARY: &str = ".papyra-tmp";
@@ -106,12 +106,12 @@ impl Replacement {
     }
 
     /// Makes what was added durable, reads it again and checks that it is a sound log.
-    pub(super) fn must_be_clean(&mut self, what: &str) -> Result<()> {
+    pub(super) fn must_be_clean(&mut self, what: &str, progress: Option<&Progress>) -> Result<()> {
         self.sync()?;
         let failed = |error| Error::io("read", &self.temporary, error);
         let file = Arc::new(self.file.try_clone().map_err(failed)?);
         let size = file.metadata().map_err(failed)?.len();
-        scan::must_be_clean(&self.temporary, &file, size, what)
+        scan::must_be_clean(&self.temporary, &file, size, what, progress).map(drop)
     }
 
     /// Takes the target's place. The rename is the moment at which the new log is the log.
@@ -142,7 +142,12 @@ fn file_name(path: &Path) -> OsString {
 pub(super) fn leftovers(log: &Path) -> io::Result<Vec<PathBuf>> {
     let name = file_name(log);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(storage::directory_of(log))? {
+    let entries = match std::fs::read_dir(storage::directory_of(log)) {
+        // Whoever may read the log but not list its directory cannot remove anything there either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         let candidate = entry.file_name();
         let random = candidate

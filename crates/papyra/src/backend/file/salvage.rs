@@ -5,7 +5,7 @@ use std::{fs::File, io, ops::Range, path::Path, sync::Arc};
 use super::{
     encoded::{Encoded, Next},
     judge::{self, Is, Open},
-    layout::{End, Layout},
+    layout::End,
     lines::{Forward, Raw},
     opened::Settled,
     replace::Replacement,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result, Timestamp,
-    codec::{self, Form, Header, HeaderLine},
+    codec::{self, Header, HeaderLine},
 };
 
 /// A sound piece of a file.
@@ -25,7 +25,8 @@ enum Piece {
     Fact {
         seq: u64,
         crc: u32,
-        timestamp: Option<f64>,
+        skew: Option<f64>,
+        timestamp: f64,
     },
     /// A sealed fact that belongs further ahead.
     Late {
@@ -86,6 +87,7 @@ impl Salvage {
         };
         let mut count = Count::default();
         let (mut late, mut unsealed) = (Vec::new(), Vec::new());
+        let mut next = salvage.next;
         let mut header = None::<Header>;
         let sequence = salvage
             .walk(|range, piece, bytes| {
@@ -96,9 +98,10 @@ impl Salvage {
                         count.lost = count.lost.max(own.lost);
                         header.get_or_insert(own);
                     }
-                    Piece::Fact { seq, crc, timestamp } => {
+                    Piece::Fact { seq, crc, skew, timestamp } => {
                         count.keep(seq, crc);
-                        count.first_timestamp = count.first_timestamp.or(timestamp);
+                        next.observe(skew, timestamp);
+                        count.first_timestamp = count.first_timestamp.or(Some(timestamp));
                         let slot = count.kept as usize % 4;
                         count.id[slot] = crc32c::crc32c_append(count.id[slot], bytes);
                     }
@@ -123,20 +126,24 @@ impl Salvage {
                     Ok(())
                 })
                 .map_err(failed)?;
-            late.retain(|late| !copies.contains(&late.seq));
+            // Facts that stand where they belong rise.
+            late.retain(|late| copies.binary_search(&late.seq).is_err());
         }
         for late in &late {
             count.keep(late.seq, late.crc);
         }
         salvage.late = late;
+        // Everything was read by now, and a line out of place may have the highest number of all.
+        next.seq = next.seq.max(count.highest + 1);
+        salvage.next = next;
         salvage.unsealed = unsealed;
         salvage.lost = sequence.lost() + end.next_seq.saturating_sub(1 + count.highest.max(sequence.accounted()));
-        salvage.certify(header, &layout, count)?;
+        salvage.certify(header, count)?;
         Ok(salvage)
     }
 
     /// Makes the header that tells what stands in the rewritten file. A purely legacy file stays legacy.
-    fn certify(&mut self, header: Option<Header>, layout: &Layout, mut count: Count) -> Result<()> {
+    fn certify(&mut self, header: Option<Header>, mut count: Count) -> Result<()> {
         let any_sealed = header.is_some() || count.kept > 0 || !self.unsealed.is_empty();
         if !any_sealed && count.legacy > 0 {
             self.lost = 0;
@@ -153,15 +160,19 @@ impl Salvage {
                 Header::first(id, 1, created)
             }
         };
-        if layout.legacy_lines > 0 {
+        if count.legacy > 0 {
             header.first_seq = count.legacy + 1;
         } else {
             // What a lost file held was given up with this: the log begins behind what was dropped on purpose.
-            self.lost += (header.first_seq - 1).saturating_sub(count.dropped_through);
-            header.first_seq = header.first_seq.min(count.dropped_through + 1);
+            let (first, dropped) = (header.first_seq, count.dropped_through);
+            let came_late = self.late.iter().filter(|late| (dropped + 1..first).contains(&late.seq)).count() as u64;
+            self.lost += (first - 1).saturating_sub(dropped.saturating_add(came_late));
+            let lowest = self.late.first().map_or(u64::MAX, |late| late.seq);
+            header.first_seq = first.min(dropped + 1).min(lowest);
         }
         header.dropped_through = count.dropped_through;
         // The last number includes those of damaged lines at the end: they may have been acknowledged.
+        self.next.seq = self.next.seq.max(header.first_seq);
         let mut next = self.next;
         for range in &self.unsealed {
             let line = self.reseal(*range, &mut next)?;
@@ -224,10 +235,10 @@ impl Salvage {
         let read = super::lines::read_at(&self.file, &mut bytes, range.0);
         read.map_err(|error| Error::new(crate::ErrorKind::Io, "cannot read a fact again").with_source(error))?;
         let text = String::from_utf8_lossy(&bytes);
-        let fact = codec::decode(&text, Form::Lenient)
-            .map_err(|cause| Error::new(crate::ErrorKind::Internal, format!("a fact is none any more: {cause}")))?;
+        let (members, timestamp) = codec::members(&text)
+            .ok_or_else(|| Error::new(crate::ErrorKind::Internal, "a fact of another program is none any more"))?;
         let mut encoded = Encoded::default();
-        encoded.push(&fact);
+        encoded.push_members(&members, timestamp);
         let mut line = Vec::new();
         encoded.write(next, &mut line);
         Ok(line)
@@ -245,7 +256,7 @@ impl Salvage {
             line += 1;
             let Raw::Line { offset, bytes } = raw else {
                 if !sealed {
-                    sequence.legacy_line(line);
+                    sequence.legacy_line(line, false);
                 }
                 continue;
             };
@@ -263,20 +274,18 @@ impl Salvage {
                         sequence.header(header);
                         Some(Piece::Header(header.clone()))
                     }
-                    Is::Fact { tail, crc } => {
-                        let head = codec::head(own, tail);
-                        if head.is_none() {
-                            continue;
-                        }
+                    Is::Fact { tail, head, crc } => {
                         if !sealed {
                             sealed = true;
                             sequence.begin(tail.seq);
                         }
                         match sequence.fact(tail.seq, *crc) {
-                            Verdict::InOrder { .. } => {
-                                let timestamp = head.map(|head| head.timestamp);
-                                Some(Piece::Fact { seq: tail.seq, crc: *crc, timestamp })
-                            }
+                            Verdict::InOrder { .. } => Some(Piece::Fact {
+                                seq: tail.seq,
+                                crc: *crc,
+                                skew: tail.skew,
+                                timestamp: head.timestamp,
+                            }),
                             Verdict::Late => Some(Piece::Late { seq: tail.seq, crc: *crc }),
                             Verdict::Repeated { .. } => None,
                         }
@@ -286,13 +295,16 @@ impl Salvage {
                         Open::Damaged(_) => None,
                     },
                     Is::Open => {
-                        sequence.legacy_line(line);
-                        match judge::judge_legacy(own, offset == 0) {
-                            Open::Fact(_) => Some(Piece::Legacy),
-                            Open::Damaged(_) => None,
-                        }
+                        let sound = matches!(judge::judge_legacy(own, offset == 0), Open::Fact(_));
+                        sequence.legacy_line(line, sound);
+                        sound.then_some(Piece::Legacy)
                     }
-                    Is::Header(_) | Is::Odd | Is::Junk => None,
+                    Is::Header(_) | Is::Odd | Is::Junk => {
+                        if !sealed {
+                            sequence.legacy_line(line, false);
+                        }
+                        None
+                    }
                 };
                 if let Some(piece) = piece {
                     visit(range, piece, own)?;

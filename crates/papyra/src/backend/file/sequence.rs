@@ -1,10 +1,7 @@
 //! Whether all facts that a file accounts for stand in it, once and in order: what no checksum can tell.
 
-use super::recent::Recent;
+use super::{gaps::Gaps, recent::Recent};
 use crate::codec::Header;
-
-/// How many separate gaps are remembered; past that a late line counts as doubled.
-const MAX_GAPS: usize = 100_000;
 
 /// What the sequence says about one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +51,16 @@ impl Certified {
 pub(super) struct Sequence {
     /// The lowest number that was not accounted for yet; 0 before anything is known.
     next: u64,
+    /// Sound facts before sealing began.
+    legacy: u64,
+    sealed: bool,
     certified: Certified,
     /// Entries missing of what earlier headers certified.
     shortage: u64,
-    gaps: Vec<(u64, u64)>,
-    /// Below the first number of a part without a header: nobody knows whether these were ever here, so none is missing, but
-    /// one that comes late is no copy.
-    unknown: Vec<(u64, u64)>,
+    /// Numbers that are missing.
+    gaps: Gaps,
+    /// Numbers that were not met and are not missed, of the certified part say: most of them were dropped on purpose.
+    holes: Gaps,
     recent: Recent,
 }
 
@@ -73,20 +73,30 @@ impl Sequence {
     /// A header of this log begins here; gives the verdict on its place and what was certified before it.
     pub(super) fn header(&mut self, header: &Header) -> (Verdict, Certified) {
         let before = std::mem::take(&mut self.certified);
-        self.shortage += before.shortage();
+        self.shortage = self.shortage.saturating_add(before.shortage());
+        let first = header.first_seq;
+        if (self.next..first).contains(&before.through) {
+            self.holes.add(self.next, before.through);
+        }
         let expected = self.next.max(before.through + 1);
-        let verdict = match (self.next, header.first_seq) {
-            (0, _) => Verdict::InOrder { gap: None },
-            (_, first) if first > expected => {
-                self.remember_gap(expected, first - 1);
-                Verdict::InOrder { gap: Some((expected, first - 1)) }
-            }
-            (_, first) if first < expected => Verdict::Repeated { same_bytes: false },
-            _ => Verdict::InOrder { gap: None },
+        // Before sealing began lines have no numbers of their own: a header knows better how many they were, unless
+        // more of them are sound than it has room for.
+        let lowest = if self.sealed { expected } else { self.legacy + 1 };
+        let verdict = if first < lowest {
+            Verdict::Repeated { same_bytes: false }
+        } else if first > expected && (self.sealed || self.legacy > 0) {
+            self.gaps.add(expected, first - 1);
+            Verdict::InOrder { gap: Some((expected, first - 1)) }
+        } else {
+            Verdict::InOrder { gap: None }
         };
-        self.next = self.next.max(header.first_seq);
+        if !self.sealed && self.legacy == 0 {
+            self.forgo(first);
+        }
+        self.next = if self.sealed { self.next.max(first) } else { lowest.max(first) };
+        self.sealed = true;
         self.certified = Certified {
-            first: header.first_seq,
+            first,
             through: header.gaps_through,
             kept: header.kept,
             kept_xor: header.kept_xor,
@@ -97,48 +107,92 @@ impl Sequence {
 
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
     pub(super) fn begin(&mut self, seq: u64) {
-        let first = self.next.max(1);
-        if seq > first {
-            self.unknown.push((first, seq - 1));
-        }
-        self.next = seq;
+        self.next = seq.max(self.legacy + 1);
+        self.forgo(self.next);
+        self.sealed = true;
     }
 
-    /// A legacy line stands here: its number is that of its line.
-    pub(super) fn legacy_line(&mut self, line: u64) {
+    /// What should stand before this number is not missed, but it may come late.
+    fn forgo(&mut self, before: u64) {
+        if before > self.legacy + 1 {
+            self.holes.add(self.legacy + 1, before - 1);
+        }
+    }
+
+    /// A line stands here from before sealing began: its number is that of its line.
+    pub(super) fn legacy_line(&mut self, line: u64, sound: bool) {
         self.next = line + 1;
+        self.legacy += u64::from(sound);
     }
 
     /// A sealed fact stands here.
     pub(super) fn fact(&mut self, seq: u64, crc: u32) -> Verdict {
         let same_bytes = self.recent.repeats(seq, crc);
         let certified = self.certified.through > 0 && (self.certified.first..=self.certified.through).contains(&seq);
-        if certified && !same_bytes {
-            self.certified.found += 1;
-            self.certified.found_xor ^= crc;
-        }
         let expected = if certified { self.next } else { self.expected().unwrap_or(seq) };
         if seq < expected {
-            return if same_bytes {
-                Verdict::Repeated { same_bytes }
-            } else if certified || self.take_from_gap(seq) {
-                Verdict::Late
-            } else {
-                Verdict::Repeated { same_bytes }
-            };
+            if same_bytes || !(self.holes.take(seq) || self.gaps.take(seq)) {
+                return Verdict::Repeated { same_bytes };
+            }
+            self.count_certified(certified, crc);
+            return Verdict::Late;
         }
+        self.count_certified(certified, crc);
+        let first = self.next.max(1);
         self.next = seq + 1;
-        let gap = (!certified && seq > expected).then(|| (expected, seq - 1));
+        if certified {
+            if seq > first {
+                self.holes.add(first, seq - 1);
+            }
+            return Verdict::InOrder { gap: None };
+        }
+        if first <= self.certified.through {
+            self.holes.add(first, self.certified.through);
+        }
+        let gap = (seq > expected).then(|| (expected, seq - 1));
         if let Some((first, last)) = gap {
-            self.remember_gap(first, last);
+            self.gaps.add(first, last);
         }
         Verdict::InOrder { gap }
     }
 
+    /// Sealed facts stand here whose numbers rise by one, with all their checksums combined; `false`, and nothing happens,
+    /// if they are not exactly what is expected next.
+    pub(super) fn run(&mut self, first: u64, last: u64, xor: u32) -> bool {
+        let certified = self.certified.through > 0 && first >= self.certified.first && last <= self.certified.through;
+        let behind = first > self.certified.through;
+        if !self.sealed || first != self.next || !(certified || behind) {
+            return false;
+        }
+        if certified {
+            self.certified.found += last - first + 1;
+            self.certified.found_xor ^= xor;
+        }
+        self.next = last + 1;
+        true
+    }
+
+    /// So many sound lines stand here, behind this one, from before sealing began.
+    pub(super) fn legacy_lines(&mut self, behind: u64, count: u64) {
+        self.next = behind + count + 1;
+        self.legacy += count;
+    }
+
+    fn count_certified(&mut self, certified: bool, crc: u32) {
+        if certified {
+            self.certified.found += 1;
+            self.certified.found_xor ^= crc;
+        }
+    }
+
+    /// Whether what stands here may be part of what the header certifies.
+    pub(super) fn is_certified(&self) -> bool {
+        self.next <= self.certified.through
+    }
+
     /// How many entries are missing: in gaps, and of what headers certify.
     pub(super) fn lost(&self) -> u64 {
-        let gaps: u64 = self.gaps.iter().map(|(first, last)| last - first + 1).sum();
-        gaps + self.shortage + self.certified.shortage()
+        self.gaps.total().saturating_add(self.shortage).saturating_add(self.certified.shortage())
     }
 
     /// The highest number that is accounted for.
@@ -153,37 +207,8 @@ impl Sequence {
 
     /// Which numbers of a gap are still missing: lines may have come late.
     pub(super) fn still_missing(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
-        self.gaps
-            .iter()
-            .filter(move |gap| gap.0 <= last && gap.1 >= first)
-            .map(move |gap| (gap.0.max(first), gap.1.min(last)))
+        self.gaps.within(first, last)
     }
-
-    fn remember_gap(&mut self, first: u64, last: u64) {
-        if self.gaps.len() < MAX_GAPS {
-            self.gaps.push((first, last));
-        }
-    }
-
-    fn take_from_gap(&mut self, seq: u64) -> bool {
-        take(&mut self.gaps, seq) || take(&mut self.unknown, seq)
-    }
-}
-
-/// Takes a number out of the gap that it is in; whether it is in any.
-fn take(gaps: &mut Vec<(u64, u64)>, seq: u64) -> bool {
-    let Some(at) = gaps.iter().position(|gap| (gap.0..=gap.1).contains(&seq)) else { return false };
-    let (first, last) = gaps[at];
-    match (first == seq, last == seq) {
-        (true, true) => drop(gaps.remove(at)),
-        (true, false) => gaps[at].0 += 1,
-        (false, true) => gaps[at].1 -= 1,
-        (false, false) => {
-            gaps[at].1 = seq - 1;
-            gaps.insert(at + 1, (seq + 1, last));
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -212,14 +237,52 @@ mod tests {
     }
 
     #[test]
-    fn without_a_header_a_number_below_the_first_is_late_and_no_copy() {
+    fn a_number_that_stands_twice_in_the_certified_part_is_doubled_not_late() {
         let mut sequence = Sequence::default();
-        sequence.begin(40);
-        assert_eq!(sequence.fact(40, 40), FINE);
-        assert_eq!(sequence.fact(7, 7), Verdict::Late);
-        assert_eq!(sequence.fact(8, 8), Verdict::Late);
-        assert_eq!(sequence.fact(7, 9), Verdict::Repeated { same_bytes: false });
-        assert_eq!(sequence.lost(), 0);
+        let mut header = Header::first("x".into(), 1, crate::Timestamp::default());
+        (header.gaps_through, header.kept, header.kept_xor) = (10, 3, 3 ^ 5 ^ 7);
+        sequence.header(&header);
+        assert_eq!(sequence.fact(3, 3), FINE);
+        assert_eq!(sequence.fact(7, 7), FINE);
+        assert_eq!(sequence.fact(3, 99), Verdict::Repeated { same_bytes: false });
+        assert_eq!(sequence.fact(11, 11), FINE);
+        assert_eq!(sequence.fact(5, 5), Verdict::Late);
+        assert_eq!(sequence.end().fault(), None);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_number_comes_late() {
+        let mut headless = Sequence::default();
+        headless.begin(9);
+        let mut headed = Sequence::default();
+        headed.header(&Header::first("x".into(), 9, crate::Timestamp::default()));
+        for mut sequence in [headless, headed] {
+            assert_eq!(sequence.fact(9, 9), FINE);
+            assert_eq!(sequence.fact(2, 2), Verdict::Late);
+            assert_eq!(sequence.fact(2, 3), Verdict::Repeated { same_bytes: false });
+            assert_eq!(sequence.lost(), 0);
+        }
+    }
+
+    #[test]
+    fn damage_before_sealing_takes_no_number_from_a_sealed_fact() {
+        let header = |first| Header::first("x".into(), first, crate::Timestamp::default());
+        // Another program's junk before the header of a file that begins with 1.
+        let mut sequence = Sequence::default();
+        sequence.legacy_line(1, false);
+        assert_eq!(sequence.header(&header(1)).0, FINE);
+        assert_eq!(sequence.fact(1, 1), FINE);
+        // Two sound lines and one that was put between them.
+        let mut sequence = Sequence::default();
+        (1..=3).for_each(|line| sequence.legacy_line(line, line != 2));
+        assert_eq!(sequence.header(&header(3)).0, FINE);
+        assert_eq!(sequence.fact(3, 3), FINE);
+        // Three sound lines leave no room.
+        let mut sequence = Sequence::default();
+        (1..=3).for_each(|line| sequence.legacy_line(line, true));
+        assert_eq!(sequence.header(&header(3)).0, Verdict::Repeated { same_bytes: false });
+        assert_eq!(sequence.fact(3, 3), Verdict::Repeated { same_bytes: false });
+        assert_eq!(sequence.fact(4, 4), FINE);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
@@ -150,18 +150,25 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 
 /// Creates the directory of a path and those above it, readable by their owner alone.
 pub(super) fn create_directory_of(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     let directory = directory_of(path);
     if directory.is_dir() {
         return Ok(());
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+    create_directories(directory).map_err(|error| {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         let kind = if denied { ErrorKind::Permission } else { ErrorKind::Create };
         Error::new(kind, format!("cannot create the directory `{}`", directory.display()))
             .with_source(error)
             .with_cure("create it yourself, or name a place where it can be created")
     })
+}
+
+/// Creates a directory and those above it, readable by their owner alone, and makes the new names durable.
+pub(super) fn create_directories(directory: &Path) -> io::Result<()> {
+    let is_new = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let new: Vec<&Path> = directory.ancestors().take_while(is_new).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    new.into_iter().try_for_each(sync_directory_of)
 }
 
 /// Makes new, renamed and removed names durable. Without this a power cut may lose the name of a file whose bytes are safe.

@@ -12,6 +12,7 @@ use crate::{AnomalyKind, Durability, Entry, Event, Order, Outcome, Payload, Posi
 
 mod broken;
 mod compacting;
+mod extremes;
 mod recovering;
 
 struct Place {

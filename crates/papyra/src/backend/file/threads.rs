@@ -39,6 +39,7 @@ pub(super) fn stream(
 ) -> impl Stream<Item = Result<Entry>> + Send + 'static {
     let (chunks, receiver) = mpsc::channel(CHUNKS);
     let spawned = spawn(name, move || {
+        let mut fuse = Fuse(Some(chunks.clone()));
         let mut chunk = Vec::with_capacity(FIRST_CHUNK);
         let mut size = FIRST_CHUNK;
         work(&mut |entry| {
@@ -50,12 +51,24 @@ pub(super) fn stream(
             chunks.blocking_send(std::mem::replace(&mut chunk, Vec::with_capacity(size))).is_ok()
         });
         let _ = chunks.blocking_send(chunk);
+        fuse.0 = None;
     });
     let ready = match spawned {
         Ok(()) => Vec::new(),
         Err(error) => vec![Err(error)],
     };
     Chunks { ready: ready.into_iter(), receiver }
+}
+
+/// A thread that ended before its work was done must not look like the end of the log.
+struct Fuse(Option<mpsc::Sender<Vec<Result<Entry>>>>);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if let Some(chunks) = &self.0 {
+            let _ = chunks.blocking_send(vec![Err(died())]);
+        }
+    }
 }
 
 struct Chunks {
@@ -76,5 +89,18 @@ impl Stream for Chunks {
                 None => return Poll::Ready(None),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EntryStream;
+
+    #[test]
+    fn a_thread_that_panics_does_not_look_like_the_end() {
+        let entries = EntryStream::new(stream("papyra-test", |_| panic!("on purpose")));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(entries.collect()).unwrap_err().kind(), ErrorKind::Internal);
     }
 }

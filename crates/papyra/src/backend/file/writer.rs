@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use super::{
     encoded::Encoded,
     storage::Storage,
 };
-use crate::{Appended, Entry, Error, ErrorKind, Position, Result};
+use crate::{Appended, Durability, Entry, Error, ErrorKind, Position, Result};
 
 /// How often an idle writer looks after its file, and how long buffered facts may wait for their sync.
 const TICK: Duration = Duration::from_secs(1);
@@ -60,7 +60,8 @@ impl Writer {
     /// Starts the thread. The log itself is opened by the first append.
     pub(super) fn start(config: FileConfig, storage: Arc<dyn Storage>) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
-        let thread = Thread { config, storage, shared: shared.clone(), active: None, dead: None };
+        let thread =
+            Thread { config, storage, shared: shared.clone(), active: None, dead: None, looked: Instant::now() };
         std::thread::Builder::new()
             .name("papyra-writer".to_owned())
             .spawn(move || thread.run())
@@ -73,7 +74,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let mut queue = self.shared.queue();
         if queue.ended {
-            let _ = reply.send(Err(gone()));
+            let _ = reply.send(Err(Error::new(ErrorKind::Closed, HAS_ENDED)));
         } else {
             queue.waiting.push_back(Request { batch, reply });
             drop(queue);
@@ -104,9 +105,11 @@ impl Drop for Writer {
     }
 }
 
+const HAS_ENDED: &str = "the log's writer has ended";
+
 /// What a waiter is told whose writer is not there any more.
 pub(super) fn gone() -> Error {
-    Error::new(ErrorKind::Closed, "the log's writer has ended").with_unknown_outcome()
+    Error::new(ErrorKind::Closed, HAS_ENDED).with_unknown_outcome()
 }
 
 struct Thread {
@@ -116,6 +119,8 @@ struct Thread {
     active: Option<Active>,
     /// The error after which nothing may be appended any more.
     dead: Option<Error>,
+    /// When the file was last looked after.
+    looked: Instant,
 }
 
 /// Whatever ends the thread, a panic too, nobody waits for it in vain.
@@ -135,15 +140,11 @@ impl Thread {
         let _epitaph = Epitaph(self.shared.clone());
         loop {
             let (requests, closing, over) = self.wait();
-            if requests.is_empty() && closing.is_empty() && !over {
-                self.look_after();
-                continue;
-            }
             if !requests.is_empty() {
                 self.serve(requests);
             }
             if over {
-                let ended = self.active.as_mut().map_or(Ok(()), Active::finish);
+                let ended = self.finish();
                 // The lock must be free before anybody hears that the log is closed.
                 self.active = None;
                 self.shared.queue().ended = true;
@@ -152,15 +153,30 @@ impl Thread {
                 }
                 return;
             }
+            // Under load too: what is buffered must not wait for a pause.
+            if self.looked.elapsed() >= TICK {
+                self.look_after();
+                self.looked = Instant::now();
+            }
         }
     }
 
-    /// Waits for work, at most a tick. The third value says that this is the end.
+    /// Makes everything durable, or says that what was acknowledged as buffered may not be.
+    fn finish(&mut self) -> Result<()> {
+        match (&self.dead, &mut self.active) {
+            (Some(error), _) if self.config.durability == Durability::Buffered => Err(error.clone()),
+            (None, Some(active)) => active.finish(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for work, at most until the file must be looked after. The third value says that this is the end.
     fn wait(&self) -> (Vec<Request>, Vec<oneshot::Sender<Result<()>>>, bool) {
         let idle = |queue: &mut Queue| queue.waiting.is_empty() && queue.closing.is_empty() && !queue.abandoned;
+        let patience = TICK.saturating_sub(self.looked.elapsed());
         let queue = self.shared.queue();
         let (mut queue, _) =
-            self.shared.wake.wait_timeout_while(queue, TICK, idle).unwrap_or_else(PoisonError::into_inner);
+            self.shared.wake.wait_timeout_while(queue, patience, idle).unwrap_or_else(PoisonError::into_inner);
         let mut requests = Vec::new();
         let mut bytes = 0;
         while let Some(request) = queue.waiting.front() {
@@ -202,14 +218,7 @@ impl Thread {
         match committed {
             Ok(committed) => answer(requests, committed),
             Err(error) => {
-                if error.kind() == ErrorKind::Closed {
-                    let mut closed = Error::new(ErrorKind::Closed, error.to_string());
-                    if let Some(cure) = error.cure() {
-                        closed = closed.with_cure(cure);
-                    }
-                    self.dead = Some(closed);
-                    self.active = None;
-                }
+                self.die_of(&error);
                 for request in requests {
                     let _ = request.reply.send(Err(error.clone()));
                 }
@@ -223,11 +232,21 @@ impl Thread {
             active.look_after().and_then(|()| if active.has_remarks() { active.commit(&[]).map(drop) } else { Ok(()) });
         if let Err(error) = looked {
             tracing::warn!(target: "papyra", path = %self.config.path.display(), %error, "cannot look after the log");
-            if error.kind() == ErrorKind::Closed {
-                self.dead = Some(error);
-                self.active = None;
-            }
+            self.die_of(&error);
         }
+    }
+
+    /// After an error that closes the log nothing is written any more, and everybody who tries is told why.
+    fn die_of(&mut self, error: &Error) {
+        if error.kind() != ErrorKind::Closed {
+            return;
+        }
+        let closed = Error::new(ErrorKind::Closed, error.to_string());
+        self.dead = Some(match error.cure() {
+            Some(cure) => closed.with_cure(cure),
+            None => closed,
+        });
+        self.active = None;
     }
 }
 
@@ -239,6 +258,7 @@ fn answer(requests: Vec<Request>, committed: Option<Committed>) {
         return;
     };
     let mut seq = committed.first_seq;
+    let mut synced_in = committed.synced_in;
     let mut remarks: Vec<Entry> = committed
         .remarks
         .into_iter()
@@ -255,6 +275,8 @@ fn answer(requests: Vec<Request>, committed: Option<Committed>) {
         let bytes = request.batch.bytes() as u64 + stamped * count / lines.max(1) as u64;
         let mut appended = Appended::new(positions, bytes);
         appended.remarks = std::mem::take(&mut remarks);
+        // One sync served them all: it is told once.
+        appended.synced_in = synced_in.take();
         let _ = request.reply.send(Ok(appended));
     }
 }

@@ -199,3 +199,94 @@ fn a_temporary_file_that_was_left_behind_is_named_and_removed() {
     assert_eq!(place.found(), []);
     assert_eq!(place.text(), LOG);
 }
+
+#[test]
+fn a_log_whose_name_is_not_utf8_is_quarantined_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = place();
+    place.path.set_file_name(std::ffi::OsStr::from_bytes(b"log-\xff.ndjson"));
+    fs::write(&place.path, [LOG.as_bytes(), b"junk\n"].concat()).unwrap();
+    let copy = &recover(&place, &RecoveryConfig::quarantine(place.path.with_extension("q"))).quarantined[0];
+    assert_eq!(fs::read(copy).unwrap(), [LOG.as_bytes(), b"junk\n"].concat());
+    let mut manifest = copy.clone().into_os_string();
+    manifest.push(".json");
+    let manifest = fs::read(manifest).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let source = manifest["source"].as_str().unwrap();
+    assert!(std::path::Path::new(source).is_absolute() && source.ends_with("log-\u{fffd}.ndjson"), "{source}");
+}
+
+#[test]
+fn a_fact_of_another_program_that_lacks_its_newline_is_sealed() {
+    let bytes = [LOG.as_bytes(), br#"{"kind":"event","timestamp":1700000009}"#].concat();
+    assert_eq!(check(&bytes).last(), Some(&6));
+}
+
+#[test]
+fn a_fact_of_another_program_keeps_every_member() {
+    let own = r#"{"kind": "event", "system_id": 7, "event_type": ["x"], "timestamp": 1700000009, "a": {"seq": 1}, "count": "n"}"#;
+    let place = Place::with(format!("{LOG}{own}\n").as_bytes());
+    recover(&place, &RecoveryConfig::repair());
+    let text = place.text();
+    let line = text.lines().last().unwrap();
+    let members =
+        r#"{"kind":"event","system_id":7,"event_type":["x"],"timestamp":1700000009,"a":{"seq":1},"count":"n""#;
+    assert!(line.starts_with(members), "{line}");
+    assert_eq!(place.found(), []);
+    assert_eq!(place.read(ReadOptions::newest_first()).len(), place.seqs().len());
+}
+
+#[test]
+fn originals_of_logs_with_one_name_do_not_meet() {
+    let directory = tempfile::tempdir().unwrap();
+    let damaged: Vec<Place> = (0..8).map(|n| Place::with(format!("{LOG}{}\n", "x".repeat(n)).as_bytes())).collect();
+    let bytes: Vec<_> = damaged.iter().map(|place| fs::read(&place.path).unwrap()).collect();
+    let reports: Vec<RecoveryReport> = std::thread::scope(|scope| {
+        let wanted = RecoveryConfig::quarantine(directory.path());
+        let threads: Vec<_> = damaged
+            .iter()
+            .map(|place| (place, wanted.clone()))
+            .map(|(place, wanted)| scope.spawn(move || recover(place, &wanted)))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (report, bytes) in reports.iter().zip(bytes) {
+        assert_eq!(fs::read(&report.quarantined[0]).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn the_highest_number_may_stand_far_from_the_end() {
+    let place = place();
+    let log = place.log();
+    block_on(log.append(&[at(1, 1_800_000_000.0)])).unwrap();
+    block_on(log.append(&facts(1..=2000))).unwrap();
+    block_on(log.close()).unwrap();
+    let text = place.text();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines.pop().unwrap();
+    lines.insert(100, last);
+    let own = r#"{"kind":"event","timestamp":1600000000}"#;
+    fs::write(&place.path, format!("{}\n{own}\n", lines.join("\n"))).unwrap();
+    recover(&place, &RecoveryConfig::repair());
+    assert_eq!(place.found(), []);
+    assert_eq!(place.seqs(), (1..=2002).collect::<Vec<_>>());
+    assert_eq!(place.read(ReadOptions::oldest_first().since(1.75e9)).len(), 1);
+}
+
+#[test]
+fn an_old_copy_behind_a_log_does_not_make_it_forget_how_late_facts_come() {
+    let place = place();
+    let log = place.log();
+    block_on(log.append(&facts(1..=1000))).unwrap();
+    block_on(log.append(&[at(1, 1_800_000_000.0)])).unwrap();
+    block_on(log.close()).unwrap();
+    let text = place.text();
+    let copy: Vec<&str> = text.lines().skip(1).take(900).collect();
+    fs::write(&place.path, format!("{text}{}\n", copy.join("\n"))).unwrap();
+    block_on(place.log().append(&facts(1..=800))).unwrap();
+    recover(&place, &RecoveryConfig::repair());
+    assert_eq!(place.found(), []);
+    assert_eq!(place.read(ReadOptions::oldest_first().since(1.75e9)).len(), 1);
+    assert_eq!(place.read(ReadOptions::newest_first().since(1.75e9)).len(), 1);
+}
