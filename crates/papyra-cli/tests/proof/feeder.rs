@@ -35,6 +35,8 @@ pub(crate) struct Feeder {
     sent: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     released: Arc<AtomicBool>,
+    /// Only so many acknowledgements count.
+    counted: usize,
     heard: Arc<Mutex<String>>,
     feeding: Option<JoinHandle<()>>,
     hearing: Option<JoinHandle<()>>,
@@ -84,12 +86,17 @@ impl Feeder {
             text
         });
         let (feeding, hearing, stderr) = (Some(feeding), Some(hearing), Some(stderr));
-        Feeder { process, first, sent, stop, released, heard, feeding, hearing, stderr }
+        Feeder { process, first, sent, stop, released, counted: usize::MAX, heard, feeding, hearing, stderr }
     }
 
     /// Lets a writer that was fed once have more, at the pace of its acknowledgements.
     pub(crate) fn release(&self) {
         self.released.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing that is acknowledged from here on counts.
+    pub(crate) fn stop_counting(&mut self) {
+        self.counted = self.acknowledged();
     }
 
     /// How many facts were acknowledged so far.
@@ -153,7 +160,9 @@ impl Feeder {
         };
         self.hearing.take().unwrap().join().unwrap();
         ledger.next = self.sent.load(Ordering::Relaxed);
-        ledger.take(self.first, &self.heard.lock().unwrap());
+        let heard = self.heard.lock().unwrap();
+        let counted: String = heard.split_inclusive('\n').take(self.counted).collect();
+        ledger.take(self.first, &counted);
         (status.code(), self.stderr.take().unwrap().join().unwrap())
     }
 }

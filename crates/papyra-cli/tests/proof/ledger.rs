@@ -70,7 +70,8 @@ impl Ledger {
         let last = before.unwrap_or(0);
         let from = if records == 0 { 0 } else { last.saturating_sub(records - 1) };
         let lost: Vec<_> = self.acknowledged.iter().filter(|(n, seq)| **seq >= from && !present.contains(n)).collect();
-        assert!(lost.is_empty(), "acknowledged and lost (fact, number): {lost:?}");
+        let first: Vec<_> = lost.iter().take(5).collect();
+        assert!(lost.is_empty(), "{} acknowledged and lost, the first (fact, number): {first:?}", lost.len());
         let highest = self.acknowledged.values().max().copied().unwrap_or(0);
         assert!(last >= highest, "the log ends at {last}, before the acknowledged {highest}");
     }
