@@ -38,7 +38,7 @@ impl Progress {
     }
 
     /// So many bytes more are to be looked at.
-    pub fn expect(&self, bytes: u64) {
+    pub fn announce(&self, bytes: u64) {
         self.0.expected.fetch_add(bytes, Ordering::Relaxed);
     }
 }

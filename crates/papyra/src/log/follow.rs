@@ -13,6 +13,10 @@ use crate::{Entry, EntryStream, ErrorKind, Log, Order, ReadOptions, Result};
 /// How often new entries are looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often a log may be missing, or shorter than we know it to have been, before that is an error: somebody may be moving
+/// its file this very moment.
+const PATIENCE: u32 = 50;
+
 /// See [`Log::follow`].
 pub(super) struct Follow {
     log: Log,
@@ -21,12 +25,19 @@ pub(super) struct Follow {
     pause: Option<Pin<Box<tokio::time::Sleep>>>,
     /// The position behind which we read is one that the log itself gave.
     positioned: bool,
+    /// How often in a row the log could not be found.
+    missed: u32,
 }
 
 impl Follow {
     pub(super) fn new(log: Log, options: ReadOptions) -> Self {
         let options = ReadOptions { order: Order::OldestFirst, ..options };
-        Follow { log, options, reading: None, pause: None, positioned: false }
+        Follow { log, options, reading: None, pause: None, positioned: false, missed: 0 }
+    }
+
+    fn rest(&mut self) {
+        self.reading = None;
+        self.pause = Some(Box::pin(tokio::time::sleep(INTERVAL)));
     }
 }
 
@@ -44,18 +55,26 @@ impl Stream for Follow {
             match std::task::ready!(Pin::new(reading).poll_next(cx)) {
                 Some(Ok(entry)) => {
                     this.options.after = Some(entry.position);
-                    this.positioned = true;
+                    (this.positioned, this.missed) = (true, 0);
                     return Poll::Ready(Some(Ok(entry)));
                 }
-                // A log that does not exist yet may be created while we wait; a wrong position never becomes right.
-                Some(Err(error))
-                    if error.kind() != ErrorKind::NotFound || (this.options.after.is_some() && !this.positioned) =>
-                {
-                    return Poll::Ready(Some(Err(error)));
+                Some(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                    this.missed += 1;
+                    // A log that does not exist yet may be created while we wait; a wrong position never becomes right, and
+                    // one that we were given ourselves is wrong only if another log has taken the place of ours.
+                    let waits = match this.options.after {
+                        None => true,
+                        Some(_) => this.positioned && this.missed < PATIENCE,
+                    };
+                    if !waits {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    this.rest();
                 }
-                Some(Err(_)) | None => {
-                    this.reading = None;
-                    this.pause = Some(Box::pin(tokio::time::sleep(INTERVAL)));
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    this.missed = 0;
+                    this.rest();
                 }
             }
         }

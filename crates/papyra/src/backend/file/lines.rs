@@ -2,6 +2,7 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
+use super::storage::MAX_INTERRUPTS;
 use crate::codec::MAX_READ_LINE;
 
 /// How much is read at once.
@@ -36,12 +37,12 @@ impl Raw<'_> {
 
 /// Reads as much as there is, at most the buffer.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
+    let (mut filled, mut interrupts) = (0, 0);
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && interrupts < MAX_INTERRUPTS => interrupts += 1,
             Err(error) => return Err(error),
         }
     }

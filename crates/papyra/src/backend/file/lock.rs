@@ -135,10 +135,14 @@ impl SwapLock {
 
     /// Waits for the lock and holds it as long as the guard lives.
     pub(super) fn hold(&mut self) -> Result<SwapGuard> {
+        let mut interrupts = 0;
         loop {
             match self.file.lock() {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && interrupts < storage::MAX_INTERRUPTS => {
+                    interrupts += 1;
+                    continue;
+                }
                 Err(error) => return Err(Error::io("lock", &self.path, error)),
             }
             let handle = self.file.try_clone().map_err(|error| Error::io("lock", &self.path, error))?;

@@ -64,7 +64,7 @@ impl<'a> Pass<'a> {
     pub(super) fn run(mut self, file: &Arc<File>, size: u64) -> io::Result<ScanReport> {
         let end = lines::behind_last_newline(file, size)?;
         let progress = self.options.progress.clone();
-        progress.iter().for_each(|progress| progress.expect(end));
+        progress.iter().for_each(|progress| progress.announce(end));
         let (mut at, mut told) = (0, 0);
         let mut stretches = Stretches::of(file, end, self.options.deep);
         while let Some((to, stretch)) = stretches.next() {

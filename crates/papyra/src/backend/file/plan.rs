@@ -42,8 +42,11 @@ pub(super) struct Plan {
     cut: Cut,
     layout: Layout,
     size: u64,
-    /// Facts before.
+    /// Facts before, and those of unknown kinds among them.
     before: u64,
+    unknown: u64,
+    /// Facts that a rule could have dropped and that stay.
+    kept_by_rule: u64,
     kept: Figures,
     header: Option<Header>,
     runs: Runs,
@@ -54,13 +57,16 @@ impl Plan {
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
         let sound = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
         // Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
-        let may_stop = sound.entries.get(Kind::Unknown.as_str()).is_none_or(|unknown| *unknown == 0);
+        let unknown = sound.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default();
+        let may_stop = unknown == 0;
         let failed = |error| Error::io("read", path, error);
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
             cut: wanted.retention.cut(wanted.now),
             size,
             before: sound.entries.values().sum(),
+            unknown,
+            kept_by_rule: 0,
             kept: Figures::default(),
             header: layout.header.clone(),
             layout,
@@ -109,6 +115,7 @@ impl Plan {
         let stays = self.cut.keeps_at(Position::from_seq(seq), kind, timestamp, bytes);
         if stays {
             self.kept.add(bytes);
+            self.kept_by_rule += u64::from(kind != Kind::Unknown);
         }
         stays
     }
@@ -117,8 +124,9 @@ impl Plan {
         self.kept.records == self.before
     }
 
+    /// Whether of the facts that retention rules over none would stay; those of unknown kinds always do.
     pub(super) fn keeps_nothing(&self) -> bool {
-        self.kept.records == 0
+        self.kept_by_rule == 0 && self.before > self.unknown
     }
 
     pub(super) fn report(&self, report: &mut CompactionReport) {

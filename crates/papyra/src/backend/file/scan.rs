@@ -17,7 +17,9 @@ pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str)
         look(path, options.clone(), ScanReport { live_writer: live, ..ScanReport::new(name, address) }, false)
     };
     let first = look()?;
-    if first.is_clean() || !first.live_writer {
+    // A writer may also have begun right after the probe.
+    let was_written = || first.live_writer || lock::is_held(&LockPaths::beside(path).writer);
+    if first.is_clean() || !was_written() {
         return Ok(first);
     }
     // A writer was at work: what looks damaged may have been read while it was written, so only what two looks agree on counts.

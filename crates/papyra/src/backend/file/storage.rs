@@ -12,7 +12,7 @@ use std::{
 use crate::{Error, ErrorKind, Result};
 
 /// A stop to endless interruptions: `write` would otherwise spin for ever under a storm of signals.
-const MAX_INTERRUPTS: u32 = 1_000;
+pub(super) const MAX_INTERRUPTS: u32 = 1_000;
 
 /// The disk.
 pub(super) trait Storage: fmt::Debug + Send + Sync + 'static {

@@ -136,3 +136,12 @@ fn mode_stays_and_no_temporary_file_is_left() {
         fs::read_dir(place.path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
 }
+
+#[test]
+fn facts_of_unknown_kinds_do_not_hide_that_everything_else_would_go() {
+    let place = Place::with(LEGACY.as_bytes());
+    assert_eq!(compact(&place, &newest(0)).unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(place.text(), LEGACY);
+    compact(&place, &newest(0).allow_empty(true)).unwrap();
+    assert_eq!(place.text().lines().count(), 1);
+}
