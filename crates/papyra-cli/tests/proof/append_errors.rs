@@ -59,7 +59,7 @@ fn a_failing_system_call_makes_no_false_acknowledgement() {
         for call in CALLS {
             // Until there is no such call any more: once, and from then on.
             for nth in 1.. {
-                // The standard library asks again after every interruption; only writes are ours to bound.
+                // The standard library asks again after every interruption of an opening, a cut or a sync.
                 let for_good = (error != "EINTR" || call == "write").then(|| format!("{nth}+"));
                 let whens = [Some(nth.to_string()), for_good].into_iter().flatten();
                 let ran = whens

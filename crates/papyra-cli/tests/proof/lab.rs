@@ -148,7 +148,10 @@ pub(crate) fn finish(mut command: Command, stdin: &[u8]) -> Run {
         if let Some(status) = child.0.try_wait().unwrap() {
             break status;
         }
-        assert!(began.elapsed() < HANG, "{command:?} hangs");
+        if began.elapsed() > HANG {
+            child.kill_group();
+            panic!("{command:?} hangs");
+        }
         std::thread::sleep(Duration::from_millis(1));
     };
     writer.join().unwrap();
@@ -168,6 +171,12 @@ fn collect(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHa
 pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
+    /// SIGKILL to all of its process group, if it leads one: what it traces would outlive it.
+    fn kill_group(&self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+    }
+
     /// SIGKILL, and wait.
     pub(crate) fn kill(&mut self) {
         let _ = self.0.kill();

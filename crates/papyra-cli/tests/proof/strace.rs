@@ -1,6 +1,6 @@
 //! System calls that end the program, or fail, at a chosen place.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::process::CommandExt as _, process::Command};
 
 use tempfile::TempDir;
 
@@ -50,6 +50,8 @@ impl Strace {
 
     fn tracing(&self, lab: &Lab, call: &str, what: &str, when: &str) -> Command {
         let mut command = lab.program(&self.program);
+        // A group of its own, so that nothing of it is left if it hangs.
+        command.process_group(0);
         command.args(["-f", "-qq", "-o"]).arg(self.trace.path().join("trace"));
         command.args(["-e", &format!("trace={call}")]);
         command.args(["-e", &format!("inject={call}:{what}:when={when}")]);
