@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Kind,
-    codec::{self, Form, Head},
+    codec::{self, Head},
 };
 
 /// How much of a file is one piece of work.
@@ -95,7 +95,8 @@ impl Stretch {
                     }
                     _ => return false,
                 }
-                if deep && !std::str::from_utf8(line).is_ok_and(|text| codec::decode(text, Form::Lenient).is_ok()) {
+                // What this understands decodes; what it does not is decoded line by line.
+                if deep && std::str::from_utf8(line).ok().and_then(codec::decode_head).is_none() {
                     return false;
                 }
                 head
