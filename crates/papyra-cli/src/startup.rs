@@ -133,7 +133,12 @@ fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) 
         recovery::tell_lost(recovery, false, notes);
     }
     match found.verdict {
-        StartupVerdict::Tolerated => notes.note(&format!("these anomalies may pass ({mode})")),
+        StartupVerdict::Tolerated if matches!(mode, StartupMode::Ignore | StartupMode::ScanOnly) => {
+            notes.note(&format!("these anomalies may pass ({mode})"));
+        }
+        StartupVerdict::Tolerated => {
+            notes.note("what a crash left may pass (--allow-torn-tail): nothing else is wrong")
+        }
         StartupVerdict::Damaged => {
             notes.note("gate closed: the log is damaged");
             notes.note("  cure: papyra doctor run --mode recover --recovery-mode quarantine --quarantine-dir DIR");

@@ -192,9 +192,14 @@ impl Active {
 
     /// Opens the path anew; numbers go on where they were.
     fn reopen(&mut self, why: Why) -> Result<()> {
-        if self.unsynced.first_seq.is_some() {
-            // What was acknowledged as buffered stands in the old file, wherever that is now.
-            let _ = self.file.sync();
+        if let Some(first) = self.unsynced.first_seq {
+            // What was acknowledged as buffered stands in the old file, wherever that is now. If it cannot be made durable
+            // there the log must say so: this descriptor is not asked a second time.
+            let synced = self.file.sync();
+            self.unsynced.begin(self.len);
+            if synced.is_err() {
+                self.remarks.push(sync_failed(first, self.next.seq - 1));
+            }
         }
         refuse_links(&self.path)?;
         let opened = Opened::new(&self.path, &*self.storage, Some((&self.header, self.next.seq)))?;
@@ -231,8 +236,7 @@ impl Active {
         match self.write_again() {
             Ok(()) => {
                 if let Some((from, to)) = self.unsynced.forgotten {
-                    let payload = Payload::of(&serde_json::json!({ "suspect_from": from, "suspect_to": to }));
-                    self.remarks.push(own_event("SyncFailed", payload));
+                    self.remarks.push(sync_failed(from, to));
                 }
                 self.unsynced.begin(self.len);
                 Ok(())
@@ -273,4 +277,9 @@ enum Why {
     Replaced,
     /// Somebody appended to it.
     Appended,
+}
+
+/// These lines may or may not survive a power cut, although they were acknowledged as buffered.
+fn sync_failed(from: u64, to: u64) -> Fact {
+    own_event("SyncFailed", Payload::of(&serde_json::json!({ "suspect_from": from, "suspect_to": to })))
 }

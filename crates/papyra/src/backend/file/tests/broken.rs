@@ -180,3 +180,20 @@ fn a_log_that_lost_buffered_facts_says_so_when_it_is_closed() {
     append_until(&log, |appended| appended.is_err());
     assert_eq!(block_on(log.close()).unwrap_err().kind(), ErrorKind::Closed);
 }
+
+#[test]
+fn buffered_lines_that_a_moved_file_could_not_sync_are_named() {
+    let (place, disk) = (place(), Arc::new(broken()));
+    let log = log_on(&place, &disk, Durability::Buffered);
+    block_on(log.append(&facts(1..=2))).unwrap();
+    disk.syncs.store(0, Ordering::SeqCst);
+    disk.failing_syncs.store(1, Ordering::SeqCst);
+    fs::rename(&place.path, place.path.with_extension("old")).unwrap();
+    block_on(log.append(&facts(3..=3))).unwrap();
+    block_on(log.close()).unwrap();
+    assert_eq!(disk.asked_again.load(Ordering::SeqCst), 0);
+    let told: Vec<String> = place.read(ReadOptions::oldest_first()).iter().map(|entry| entry.fact.to_json()).collect();
+    let failed = told.iter().find(|fact| fact.contains("SyncFailed")).unwrap();
+    assert!(failed.contains(r#""payload":{"suspect_from":1,"suspect_to":2}"#), "{failed}");
+    assert!(told.iter().any(|fact| fact.contains("LogReplaced")));
+}
