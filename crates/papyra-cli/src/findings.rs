@@ -38,7 +38,10 @@ fn line(anomaly: &Anomaly) -> String {
     let place = place.join(", ");
     // The file engine's own sentence begins with the place, or says that something is missing before it.
     let detail = anomaly.detail.strip_prefix("before ").unwrap_or(&anomaly.detail);
-    let place = if place.is_empty() || detail.starts_with(&place) { String::new() } else { format!("{place}: ") };
+    let names_lines =
+        anomaly.offset.is_some_and(|at| detail.starts_with("lines ") && detail.contains(&format!("byte {at},")));
+    let named = place.is_empty() || detail.starts_with(&place) || names_lines;
+    let place = if named { String::new() } else { format!("{place}: ") };
     let path = anomaly.path.display().to_string();
     format!("- {}: {} ({place}{})", anomaly.kind, safe::text(&path), safe::text(&anomaly.detail))
 }
@@ -58,6 +61,8 @@ mod tests {
         assert_eq!(line(&anomaly), expected);
         anomaly.detail = format!("line 3, byte 512: {}", anomaly.detail);
         assert_eq!(line(&anomaly), expected);
+        anomaly.detail = "lines 3 to 4, byte 512, 80 bytes: it is blank".to_owned();
+        assert_eq!(line(&anomaly), "- CORRUPTED_LINE: logs/a\\u{a}b (lines 3 to 4, byte 512, 80 bytes: it is blank)");
         anomaly.detail = "before line 3, byte 512: entry 2 is missing".to_owned();
         assert_eq!(line(&anomaly), "- CORRUPTED_LINE: logs/a\\u{a}b (before line 3, byte 512: entry 2 is missing)");
     }
