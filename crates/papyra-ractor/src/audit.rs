@@ -6,7 +6,7 @@ use papyra::observe::Registry;
 use ractor::{ActorStatus, registry};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::observer::Sight;
+use crate::sight::Sight;
 
 /// Records an audit now and then, until the observer is gone.
 pub(crate) async fn record_every(period: Duration, sight: Weak<Sight>) {

@@ -45,15 +45,24 @@
 //! of this name was started under this observer, from 1.
 
 mod audit;
+mod calls;
+mod discards;
+mod link;
+mod mailbox;
 mod observed;
 mod observed_ref;
 mod observer;
 mod roster;
+mod sight;
 mod spawn;
+mod supervision;
+mod trail;
 mod watcher;
 
+pub use discards::Discards;
 pub use observed::Observed;
 pub use observed_ref::ObservedRef;
 pub use observer::{Observer, ObserverBuilder};
 pub use ractor;
 pub use spawn::SpawnObserved;
+pub use supervision::Supervision;

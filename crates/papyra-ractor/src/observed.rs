@@ -4,46 +4,55 @@ use std::{
     any::Any,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    pin::pin,
+    sync::{Arc, OnceLock},
     task::Poll,
 };
 
-use papyra::observe::panic_text;
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-
-use crate::{
-    observer::{Sight, is_over},
-    watcher::StartFailed,
+use papyra::{
+    Payload,
+    observe::{Crash, panic_text},
 };
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::{link::Link, trail::Trail};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
 pub struct Observed<A> {
     actor: A,
     link: Link,
-    /// Set when the actor begins to start. Freed together with the actor, so the roster's weak hold tells its status.
+    trail: Arc<Trail>,
+    /// Set when the actor begins to start. Freed together with the actor, so the trail's weak hold tells its status.
     cell: OnceLock<Arc<ActorCell>>,
-    /// Whether it came as far as its supervision: from then on ractor tells how it ends, whatever happens.
-    launched: AtomicBool,
 }
 
 impl<A> Observed<A> {
-    pub(crate) fn new(actor: A, link: Link) -> Self {
-        Observed { actor, link, cell: OnceLock::new(), launched: AtomicBool::new(false) }
+    pub(crate) fn new(actor: A, link: Link, trail: Trail) -> Self {
+        Observed { actor, link, trail: Arc::new(trail), cell: OnceLock::new() }
     }
 
-    /// Remembers that the actor's end, if it comes now, is not a panic.
-    fn note_error<T>(&self, returned: Result<T, ActorProcessingErr>) -> Result<T, ActorProcessingErr> {
-        if returned.is_err()
-            && let (Some(cell), Some(sight)) = (self.cell.get(), self.link.sight.upgrade())
-            && let Some(known) = sight.roster().get_mut(cell.get_id())
-        {
-            known.returned_error = true;
+    pub(crate) fn trail(&self) -> Arc<Trail> {
+        self.trail.clone()
+    }
+
+    /// Lets the actor work and notes how it fails, if it does; whoever called gets the same error or panic.
+    async fn noted(
+        &self,
+        handling: Option<&'static str>,
+        work: impl Future<Output = Result<(), ActorProcessingErr>>,
+    ) -> Result<(), ActorProcessingErr> {
+        match caught(work).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                self.trail.fail(Crash::error(error.to_string()).handling::<&str>(handling), None);
+                Err(error)
+            }
+            Err(panic) => {
+                self.trail.fail(Crash::panic(panic_text(&*panic)).handling::<&str>(handling), None);
+                resume_unwind(panic)
+            }
         }
-        returned
     }
 }
 
@@ -55,7 +64,8 @@ impl<A: Actor> Actor for Observed<A> {
 
     async fn pre_start(&self, myself: ActorRef<A::Msg>, args: A::Arguments) -> Result<A::State, ActorProcessingErr> {
         let cell = self.cell.get_or_init(|| Arc::new(myself.get_cell()));
-        self.link.enter(cell);
+        self.trail.hold(Arc::downgrade(cell));
+        self.link.enter(cell, &self.trail);
         match caught(async { self.actor.pre_start(myself, args).await }).await {
             Ok(Ok(state)) => Ok(state),
             Ok(Err(error)) => {
@@ -70,13 +80,13 @@ impl<A: Actor> Actor for Observed<A> {
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.launched.store(true, Ordering::Relaxed);
+        self.trail.launch();
         self.link.note_parent(&myself);
-        self.note_error(self.actor.post_start(myself, state).await)
+        self.noted(None, async { self.actor.post_start(myself, state).await }).await
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.post_stop(myself, state).await)
+        self.noted(None, async { self.actor.post_stop(myself, state).await }).await
     }
 
     async fn handle(
@@ -85,7 +95,8 @@ impl<A: Actor> Actor for Observed<A> {
         message: A::Msg,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.handle(myself, message, state).await)
+        self.trail.mailbox.handled();
+        self.noted(Some(self.trail.message_type), async { self.actor.handle(myself, message, state).await }).await
     }
 
     async fn handle_supervisor_evt(
@@ -94,18 +105,32 @@ impl<A: Actor> Actor for Observed<A> {
         heard: SupervisionEvent,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.handle_supervisor_evt(myself, heard, state).await)
+        let child = match &heard {
+            SupervisionEvent::ActorTerminated(child, ..) | SupervisionEvent::ActorFailed(child, _) => {
+                Some(child.clone())
+            }
+            _ => None,
+        };
+        let heeded = self.noted(None, async { self.actor.handle_supervisor_evt(myself, heard, state).await }).await;
+        if let (Err(error), Some(child)) = (&heeded, child) {
+            // A supervisor that fails over its child's end leaves the decision to its own supervisor.
+            let error = error.to_string();
+            let context = self.link.sight.upgrade().map(|sight| {
+                let child = sight.address_of(&child);
+                Payload::of(&[("child", child.to_string()), ("error", error.clone())].into_iter().collect::<Context>())
+            });
+            self.trail.fail(Crash::error(error), context);
+        }
+        heeded
     }
 }
 
+type Context = std::collections::BTreeMap<&'static str, String>;
+
 impl<A> Drop for Observed<A> {
     fn drop(&mut self) {
-        // Killed in `pre_start`, or refused by a supervisor that is stopping: ractor tells nobody.
-        if let Some(cell) = self.cell.get()
-            && !self.launched.load(Ordering::Relaxed)
-        {
-            self.link.start_failed(cell.get_id(), "killed, or refused by its supervisor, before it had started");
-        }
+        self.trail.leave();
+        self.link.tell_untold(&self.trail);
     }
 }
 
@@ -115,43 +140,9 @@ impl<A: std::fmt::Debug> std::fmt::Debug for Observed<A> {
     }
 }
 
-/// What an observed actor holds of its observer: nothing that keeps observation alive.
-#[derive(Clone)]
-pub(crate) struct Link {
-    pub(crate) sight: Weak<Sight>,
-    pub(crate) watcher: ActorRef<StartFailed>,
-}
-
-impl Link {
-    /// Enters the actor and listens, before ractor can tell anything about it.
-    fn enter(&self, cell: &Arc<ActorCell>) {
-        if let Some(sight) = self.sight.upgrade()
-            && !is_over(&self.watcher)
-        {
-            sight.roster().enter(&sight.observation, cell, Some(cell));
-            self.watcher.monitor(ActorCell::clone(cell));
-        }
-    }
-
-    fn note_parent(&self, actor: &ActorCell) {
-        if let Some(sight) = self.sight.upgrade() {
-            let parent = sight.parent_of(actor);
-            if let Some(known) = sight.roster().get_mut(actor.get_id()) {
-                known.life.set_parent(parent);
-            }
-        }
-    }
-
-    /// Tells why the actor could not start; only the first telling counts.
-    fn start_failed(&self, actor: ActorId, error: &str) {
-        // A watcher that has stopped is an observation that has ended.
-        let _ = self.watcher.cast(StartFailed { actor, error: error.to_owned() });
-    }
-}
-
 /// Runs a future up to its own panic, as ractor does around it.
 async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = Box::pin(future);
+    let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),

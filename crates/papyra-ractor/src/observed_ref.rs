@@ -1,24 +1,43 @@
 //! A reference to an actor that notices what cannot be delivered.
 
-use std::{any::type_name, ops::Deref, sync::Weak};
+use std::{
+    any::type_name,
+    ops::Deref,
+    sync::{Arc, Weak},
+};
 
-use papyra::Why;
+use papyra::{Payload, Why};
 use ractor::{ActorRef, Message, MessagingErr};
 
-use crate::observer::Sight;
+use crate::{sight::Sight, trail::Trail};
 
-/// A ractor [`ActorRef`], by deref, whose [`cast`](ObservedRef::cast) and [`send_message`](ObservedRef::send_message) record
-/// a dead letter for a message that the actor did not take. The error is ractor's own, with the message in it.
+/// A ractor [`ActorRef`], by deref, whose own functions to send record a dead letter for a message that the actor did not
+/// take, or did not answer in time. The error is ractor's own, with the message in it.
 ///
-/// The dead letter holds the message's type, not the message.
+/// It also counts what the actor accepts, so that what is left in the mailbox at the actor's end can be told. What is
+/// sent in another way (a plain `ActorRef`, [`get_derived`](ActorRef::get_derived), ractor's `multi_call`) is neither
+/// recorded nor counted.
+///
+/// The dead letter holds the message's type, not the message: see [`with_payloads`](ObservedRef::with_payloads).
 pub struct ObservedRef<M> {
-    actor: ActorRef<M>,
+    pub(crate) actor: ActorRef<M>,
     sight: Weak<Sight>,
+    /// `None` for an actor that is not wrapped.
+    trail: Option<Arc<Trail>>,
+    payload_of: fn(&M) -> Option<Payload>,
 }
 
 impl<M: Message> ObservedRef<M> {
-    pub(crate) fn new(actor: ActorRef<M>, sight: Weak<Sight>) -> Self {
-        ObservedRef { actor, sight }
+    pub(crate) fn new(actor: ActorRef<M>, sight: Weak<Sight>, trail: Option<Arc<Trail>>) -> Self {
+        ObservedRef { actor, sight, trail, payload_of: |_| None }
+    }
+
+    /// Has dead letters of this reference hold the message, as this function renders it; only if the observation has a
+    /// hook for payloads, which sees it before anything is recorded.
+    #[must_use]
+    pub fn with_payloads(mut self, payload_of: fn(&M) -> Option<Payload>) -> Self {
+        self.payload_of = payload_of;
+        self
     }
 
     /// Sends a message and does not wait for an answer.
@@ -35,17 +54,32 @@ impl<M: Message> ObservedRef<M> {
     /// The same as those of [`cast`](ObservedRef::cast).
     pub fn send_message(&self, message: M) -> Result<(), MessagingErr<M>> {
         let sent = self.actor.send_message(message);
-        if let Err(error) = &sent
-            && let Some(sight) = self.sight.upgrade()
-        {
-            let why = match error {
-                MessagingErr::SendErr(_) | MessagingErr::ChannelClosed => Why::Stopped,
-                // A reference that was made from the cell of an actor with other messages.
-                MessagingErr::InvalidActorType => Why::Other("wrong_message_type".to_owned()),
-            };
-            sight.observation.dead_letter(&sight.address_of(&self.actor), type_name::<M>(), why, || None);
+        match &sent {
+            Ok(()) => {
+                if self.trail.as_ref().is_some_and(|trail| trail.mailbox.accepted()) {
+                    self.lost(Why::LeftInMailbox, None);
+                }
+            }
+            Err(MessagingErr::SendErr(message)) => self.lost(Why::Stopped, Some(message)),
+            Err(MessagingErr::ChannelClosed) => self.lost(Why::Stopped, None),
+            // A reference that was made from the cell of an actor with other messages.
+            Err(MessagingErr::InvalidActorType) => self.lost(Why::Other("wrong_message_type".to_owned()), None),
         }
         sent
+    }
+
+    /// Records a message that was not taken, or not answered.
+    pub(crate) fn lost(&self, why: Why, message: Option<&M>) {
+        if let Some(sight) = self.sight.upgrade() {
+            let payload = || message.and_then(self.payload_of);
+            sight.observation.dead_letter(&sight.address_of(&self.actor), type_name::<M>(), why, payload);
+        }
+    }
+
+    /// The same observer's view of another actor.
+    pub(crate) fn beside<N: Message>(&self, other: &ActorRef<N>) -> ObservedRef<N> {
+        let trail = self.sight.upgrade().and_then(|sight| sight.roster().get_mut(other.get_id())?.trail.clone());
+        ObservedRef::new(other.clone(), self.sight.clone(), trail)
     }
 }
 
@@ -65,7 +99,8 @@ impl<M> From<ObservedRef<M>> for ActorRef<M> {
 
 impl<M> Clone for ObservedRef<M> {
     fn clone(&self) -> Self {
-        ObservedRef { actor: self.actor.clone(), sight: self.sight.clone() }
+        let ObservedRef { actor, sight, trail, payload_of } = self;
+        ObservedRef { actor: actor.clone(), sight: sight.clone(), trail: trail.clone(), payload_of: *payload_of }
     }
 }
 

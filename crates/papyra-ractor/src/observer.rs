@@ -3,21 +3,21 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use papyra::{
-    ActorAddress, Error, ErrorKind, Recorder, Result,
-    observe::{Observation, ObservationBuilder},
+    Error, ErrorKind, Recorder, Result,
+    observe::{Observation, ObservationBuilder, Restart},
 };
-use ractor::{Actor, ActorCell, ActorRef, ActorStatus, Message};
+use ractor::{Actor, ActorCell, ActorRef, Message};
 use tokio::task::AbortHandle;
 
 use crate::{
     Observed, ObservedRef, audit,
-    observed::Link,
-    roster::Roster,
+    link::Link,
+    sight::Sight,
     watcher::{StartFailed, Watcher},
 };
 
@@ -56,41 +56,36 @@ impl Observer {
         ObserverBuilder { observation: Observation::of(recorder), audit_every: None }
     }
 
-    /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own
-    /// (ractor's `ActorRuntime::spawn_instant`, a supervisor's child specification). Everybody else calls
-    /// [`spawn_observed`](crate::SpawnObserved::spawn_observed).
+    /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own, such as a factory's
+    /// worker builder. Everybody else calls [`spawn_observed`](crate::SpawnObserved::spawn_observed).
+    ///
+    /// A wrapped actor that is killed before its first step leaves no fact: nobody told its name.
     pub fn wrap<A: Actor>(&self, actor: A) -> Observed<A> {
-        Observed::new(actor, self.link())
+        self.link().wrap(actor, Restart::default())
     }
 
     /// Watches an actor that was spawned without this observer. Its start is recorded if it is still to come, its end in any
-    /// case; whether a crash was a panic, and with an actor without a name whether it is stopping, cannot be known.
+    /// case; whether a crash was a panic, what was left in its mailbox, and with an actor without a name whether it is
+    /// stopping, cannot be known.
     ///
     /// Returns whether it is watched: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
     pub fn watch(&self, actor: &ActorCell) -> bool {
-        let sight = &self.handle.sight;
-        if is_over(&self.handle.watcher) {
-            return false;
-        }
-        sight.roster().enter(&sight.observation, actor, None);
-        self.handle.watcher.monitor(actor.clone());
-        let watched = actor.get_status() < ActorStatus::Stopping;
-        if !watched {
-            // Its end may have been told before we listened.
-            self.handle.watcher.unmonitor(actor.clone());
-            sight.roster().end(actor.get_id());
-        }
-        watched
+        self.link().watch(actor)
     }
 
     /// The reference to an actor, made to record as dead letters what cannot be delivered.
     pub fn observed_ref<M: Message>(&self, actor: ActorRef<M>) -> ObservedRef<M> {
-        ObservedRef::new(actor, Arc::downgrade(&self.handle.sight))
+        self.link().observed_ref(actor)
+    }
+
+    /// What this observer records through: for tasks beside the actors, and for facts of your own.
+    pub fn observation(&self) -> &Observation {
+        &self.handle.sight.observation
     }
 
     /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
-        if !is_over(&self.handle.watcher) {
+        if !self.link().is_over() {
             audit::record(&self.handle.sight);
         }
     }
@@ -106,12 +101,7 @@ impl Observer {
         let _ = self.handle.watcher.drain_and_wait(None).await;
     }
 
-    /// Records that somebody was refused this name.
-    pub(crate) fn name_taken(&self, name: &str, error: &ractor::SpawnErr) {
-        self.handle.sight.observation.start_refused(name, &error.to_string());
-    }
-
-    fn link(&self) -> Link {
+    pub(crate) fn link(&self) -> Link {
         Link { sight: Arc::downgrade(&self.handle.sight), watcher: self.handle.watcher.clone() }
     }
 }
@@ -137,6 +127,12 @@ impl ObserverBuilder {
         self
     }
 
+    /// Sets whatever else an observation can be told: `.observation(|observation| observation.processing_every(period))`.
+    pub fn observation(mut self, set: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
+        self.observation = set(self.observation);
+        self
+    }
+
     /// Records an audit every so often, the first one after that time; at most every 10 ms. Without it there are only the
     /// audits asked for with [`Observer::audit`].
     pub fn audit_every(mut self, period: Duration) -> Self {
@@ -145,7 +141,7 @@ impl ObserverBuilder {
     }
 
     async fn start(self) -> Result<Observer> {
-        let sight = Arc::new(Sight { observation: self.observation.start(), roster: Mutex::default() });
+        let sight = Arc::new(Sight::new(self.observation.start()));
         let (watcher, _) = Actor::spawn(None, Watcher(Arc::downgrade(&sight)), ()).await.map_err(|e| {
             Error::new(ErrorKind::Internal, "the observer's own actor could not start").with_source(e.to_string())
         })?;
@@ -163,30 +159,5 @@ impl IntoFuture for ObserverBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
-    }
-}
-
-/// Whether observation has ended: a stopped watcher hears nothing, so whoever enters the roster now would stay in it.
-pub(crate) fn is_over(watcher: &ActorCell) -> bool {
-    watcher.get_status() >= ActorStatus::Draining
-}
-
-/// What one observer knows of ractor's actors, and where it records.
-pub(crate) struct Sight {
-    pub(crate) observation: Observation,
-    roster: Mutex<Roster>,
-}
-
-impl Sight {
-    pub(crate) fn roster(&self) -> MutexGuard<'_, Roster> {
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `SYSTEM://NAME`, or `SYSTEM://ID` for an actor without a name.
-    pub(crate) fn address_of(&self, actor: &ActorCell) -> ActorAddress {
-        match actor.get_name() {
-            Some(name) => self.observation.address(&name),
-            None => self.observation.address(&actor.get_id().to_string()),
-        }
     }
 }

@@ -2,32 +2,29 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use papyra::observe::{Headcount, Life, Observation};
 use ractor::{ActorCell, ActorId, ActorStatus, registry};
 
+use crate::{supervision::Plan, trail::Trail};
+
 /// What is known about one living actor. It holds no actor: a stopped one is freed as if nobody had observed it.
 pub(crate) struct Known {
     pub(crate) life: Life,
-    /// Whether one of its functions returned an error; an end with an error is a panic otherwise.
-    pub(crate) returned_error: bool,
     name: Option<String>,
-    /// The cell that the actor's own task holds; `None` for actors that are merely watched.
-    cell: Option<Weak<ActorCell>>,
+    /// `None` for actors that are merely watched.
+    pub(crate) trail: Option<Arc<Trail>>,
+    /// What the actor decides about its children, if it is a supervisor with a plan.
+    pub(crate) plan: Option<Arc<Plan>>,
 }
 
 impl Known {
-    pub(crate) fn is_wrapped(&self) -> bool {
-        self.cell.is_some()
-    }
-
     /// The actor's status now, where it can be known.
     fn status(&self, id: ActorId) -> Option<ActorStatus> {
-        match &self.cell {
-            // Gone, and its end is about to be heard.
-            Some(cell) => Some(cell.upgrade().map_or(ActorStatus::Stopped, |cell| cell.get_status())),
+        match &self.trail {
+            Some(trail) => Some(trail.status()),
             // A name leaves the registry when its actor begins to stop.
             None => self.name.as_ref().map(|name| {
                 let found = registry::where_is(name).filter(|cell| cell.get_id() == id);
@@ -44,15 +41,24 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Enters an actor, unless it is known already. `held` is the cell that the actor's own task holds.
-    pub(crate) fn enter(&mut self, observation: &Observation, cell: &ActorCell, held: Option<&Arc<ActorCell>>) {
-        let Entry::Vacant(vacant) = self.living.entry(cell.get_id()) else { return };
-        let name = cell.get_name();
-        let life = match &name {
-            Some(name) => observation.begin(name),
-            None => observation.begin_nameless(cell.get_id()),
-        };
-        vacant.insert(Known { life, returned_error: false, name, cell: held.map(Arc::downgrade) });
+    /// Enters an actor and says whether it was unknown; of a known one, it only learns the trail.
+    pub(crate) fn enter(&mut self, observation: &Observation, cell: &ActorCell, trail: Option<&Arc<Trail>>) -> bool {
+        match self.living.entry(cell.get_id()) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.trail = known.trail.take().or_else(|| trail.cloned());
+                false
+            }
+            Entry::Vacant(vacant) => {
+                let name = cell.get_name();
+                let life = match &name {
+                    Some(name) => observation.begin(name),
+                    None => observation.begin_nameless(cell.get_id()),
+                };
+                vacant.insert(Known { life, name, trail: trail.cloned(), plan: None });
+                true
+            }
+        }
     }
 
     pub(crate) fn get_mut(&mut self, id: ActorId) -> Option<&mut Known> {

@@ -2,10 +2,9 @@
 
 use std::sync::Weak;
 
-use papyra::observe::{Crash, Restart};
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{observer::Sight, roster::Known};
+use crate::sight::Sight;
 
 /// A monitor in ractor's words: it gets a copy of what an actor's supervisor is told, and the supervisor notices nothing.
 pub(crate) struct Watcher(pub(crate) Weak<Sight>);
@@ -36,7 +35,7 @@ impl Actor for Watcher {
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
         if let Some(sight) = self.0.upgrade() {
-            sight.start_failed(failed);
+            sight.start_failed(failed.actor, &failed.error);
         }
         Ok(())
     }
@@ -58,53 +57,5 @@ impl Actor for Watcher {
             _ => {}
         }
         Ok(())
-    }
-}
-
-impl Sight {
-    fn started(&self, actor: &ActorCell) {
-        let mut roster = self.roster();
-        let Some(known) = roster.get_mut(actor.get_id()) else { return };
-        // The wrapper has noted it down at the start itself; by now, a short-lived actor may have lost it.
-        if known.life.parent().is_none() && !known.is_wrapped() {
-            known.life.set_parent(self.parent_of(actor));
-        }
-        known.life.started();
-        if known.life.generation() > 1 {
-            known.life.restarted(Restart::default());
-        }
-    }
-
-    fn stopped(&self, id: ActorId, reason: Option<&str>) {
-        let ended = self.roster().end(id);
-        if let Some(known) = ended {
-            known.life.stopped(reason);
-        }
-    }
-
-    fn crashed(&self, id: ActorId, error: &str) {
-        let ended = self.roster().end(id);
-        if let Some(known) = ended {
-            // Only the wrapper sees whether an error was returned; of an actor that is merely watched nobody can say.
-            let crash = match known {
-                Known { returned_error: true, .. } => Crash::error(error),
-                _ if known.is_wrapped() => Crash::panic(error),
-                _ => Crash::unknown(error),
-            };
-            known.life.crashed(&crash);
-        }
-    }
-
-    fn start_failed(&self, failed: StartFailed) {
-        let ended = self.roster().end(failed.actor);
-        if let Some(known) = ended {
-            known.life.start_failed(&failed.error);
-        }
-    }
-
-    /// The address of the actor's supervisor.
-    pub(crate) fn parent_of(&self, actor: &ActorCell) -> Option<String> {
-        let parent = actor.try_get_supervisor()?;
-        self.address_of(&parent).as_str().map(str::to_owned)
     }
 }
