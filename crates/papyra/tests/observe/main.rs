@@ -1,0 +1,6 @@
+//! What an observation records of actors that exist only in these tests, fact by fact.
+
+mod letters;
+mod life;
+mod processing;
+mod scene;
