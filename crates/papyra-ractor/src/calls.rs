@@ -9,69 +9,56 @@ use ractor::{
 
 use crate::ObservedRef;
 
+/// What comes of an answer that goes to another actor.
+type Forwarded<M> = JoinHandle<CallResult<Result<(), MessagingErr<M>>>>;
+
 impl<M: Message> ObservedRef<M> {
     /// Sends a request and waits for its answer. A request that is not answered in time is a dead letter, too, although
     /// the actor may come to it later.
     ///
     /// # Errors
-    /// ractor's own: those of [`cast`](ObservedRef::cast).
-    pub async fn call<TReply, TMsgBuilder>(
+    /// Those of [`cast`](ObservedRef::cast).
+    pub async fn call<R: Send + 'static>(
         &self,
-        msg_builder: TMsgBuilder,
-        timeout_option: Option<Duration>,
-    ) -> Result<CallResult<TReply>, MessagingErr<M>>
-    where
-        TMsgBuilder: FnOnce(RpcReplyPort<TReply>) -> M,
-        TReply: Send + 'static,
-    {
-        let answer = self.request(msg_builder, timeout_option)?;
-        Ok(self.answered(answer, timeout_option).await)
+        request: impl FnOnce(RpcReplyPort<R>) -> M,
+        within: Option<Duration>,
+    ) -> Result<CallResult<R>, MessagingErr<M>> {
+        let answer = self.request(request, within)?;
+        Ok(self.answered(answer, within).await)
     }
 
     /// Sends a request whose answer, made into a message, goes to another actor. If that actor does not take it, this is a
     /// dead letter as well.
     ///
     /// # Errors
-    /// ractor's own: those of [`cast`](ObservedRef::cast).
-    #[allow(clippy::type_complexity)] // It is ractor's type.
-    pub fn call_and_forward<TReply, TForwardMessage, TMsgBuilder, TFwdMessageBuilder>(
+    /// Those of [`cast`](ObservedRef::cast).
+    pub fn call_and_forward<R: Send + 'static, N: Message>(
         &self,
-        msg_builder: TMsgBuilder,
-        response_forward: &ActorRef<TForwardMessage>,
-        forward_mapping: TFwdMessageBuilder,
-        timeout_option: Option<Duration>,
-    ) -> Result<JoinHandle<CallResult<Result<(), MessagingErr<TForwardMessage>>>>, MessagingErr<M>>
-    where
-        TReply: Send + 'static,
-        TMsgBuilder: FnOnce(RpcReplyPort<TReply>) -> M,
-        TForwardMessage: Message,
-        TFwdMessageBuilder: FnOnce(TReply) -> TForwardMessage + Send + 'static,
-    {
-        let answer = self.request(msg_builder, timeout_option)?;
-        let (asked, other) = (self.clone(), self.beside(response_forward));
-        Ok(spawn(async move {
-            let answer = asked.answered(answer, timeout_option).await;
-            answer.map(|answer| other.send_message(forward_mapping(answer)))
-        }))
+        request: impl FnOnce(RpcReplyPort<R>) -> M,
+        to: &ActorRef<N>,
+        message_of: impl FnOnce(R) -> N + Send + 'static,
+        within: Option<Duration>,
+    ) -> Result<Forwarded<N>, MessagingErr<M>> {
+        let answer = self.request(request, within)?;
+        let (asked, to) = (self.clone(), self.beside(to));
+        Ok(spawn(async move { asked.answered(answer, within).await.map(|answer| to.cast(message_of(answer))) }))
     }
 
     /// Sends a message after a while, unless the task is aborted before.
-    pub fn send_after<F>(&self, period: Duration, msg: F) -> JoinHandle<Result<(), MessagingErr<M>>>
-    where
-        F: FnOnce() -> M + Send + 'static,
-    {
+    pub fn send_after(
+        &self,
+        period: Duration,
+        message: impl FnOnce() -> M + Send + 'static,
+    ) -> JoinHandle<Result<(), MessagingErr<M>>> {
         let actor = self.clone();
         spawn(async move {
             sleep(period).await;
-            actor.send_message(msg())
+            actor.cast(message())
         })
     }
 
     /// Sends a message again and again until the actor does not take one or the task is aborted.
-    pub fn send_interval<F>(&self, period: Duration, msg: F) -> JoinHandle<()>
-    where
-        F: Fn() -> M + Send + 'static,
-    {
+    pub fn send_interval(&self, period: Duration, message: impl Fn() -> M + Send + 'static) -> JoinHandle<()> {
         let actor = self.clone();
         spawn(async move {
             let mut timer = interval(period);
@@ -79,28 +66,28 @@ impl<M: Message> ObservedRef<M> {
             timer.tick().await;
             while ACTIVE_STATES.contains(&actor.get_status()) {
                 timer.tick().await;
-                if actor.send_message(msg()).is_err() {
+                if actor.cast(message()).is_err() {
                     break;
                 }
             }
         })
     }
 
-    fn request<TReply>(
+    fn request<R>(
         &self,
-        msg_builder: impl FnOnce(RpcReplyPort<TReply>) -> M,
+        request: impl FnOnce(RpcReplyPort<R>) -> M,
         within: Option<Duration>,
-    ) -> Result<OneshotReceiver<TReply>, MessagingErr<M>> {
+    ) -> Result<OneshotReceiver<R>, MessagingErr<M>> {
         let (reply, answer) = oneshot();
         let port = match within {
             Some(within) => (reply, within).into(),
             None => reply.into(),
         };
-        self.send_message(msg_builder(port))?;
+        self.cast(request(port))?;
         Ok(answer)
     }
 
-    async fn answered<TReply>(&self, answer: OneshotReceiver<TReply>, within: Option<Duration>) -> CallResult<TReply> {
+    async fn answered<R>(&self, answer: OneshotReceiver<R>, within: Option<Duration>) -> CallResult<R> {
         let answer = match within {
             Some(within) => timeout(within, answer).await,
             None => Ok(answer.await),

@@ -44,11 +44,8 @@
 //! An actor's address is `SYSTEM://NAME`, or `SYSTEM://ID` if it has no name. Its generation counts how often an actor
 //! of this name was started under this observer, from 1.
 
-mod audit;
 mod calls;
 mod discards;
-mod link;
-mod mailbox;
 mod observed;
 mod observed_ref;
 mod observer;

@@ -1,58 +1,57 @@
 //! The transparent wrapper around an actor.
 
 use std::{
-    any::Any,
+    any::{Any, type_name},
+    collections::BTreeMap,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak, atomic::Ordering},
     task::Poll,
+    time::Instant,
 };
 
 use papyra::{
     Payload,
-    observe::{Crash, panic_text},
+    observe::{Restart, panic_text},
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{link::Link, trail::Trail};
+use crate::{
+    sight::Sight,
+    trail::{Failure, Trail},
+};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
 pub struct Observed<A> {
     actor: A,
-    link: Link,
-    trail: Arc<Trail>,
-    /// Set when the actor begins to start. Freed together with the actor, so the trail's weak hold tells its status.
+    pub(crate) sight: Weak<Sight>,
+    pub(crate) trail: Arc<Trail>,
+    /// Set when the actor begins to start. Freed together with the actor, so the roster's weak hold tells its status.
     cell: OnceLock<Arc<ActorCell>>,
 }
 
-impl<A> Observed<A> {
-    pub(crate) fn new(actor: A, link: Link, trail: Trail) -> Self {
-        Observed { actor, link, trail: Arc::new(trail), cell: OnceLock::new() }
-    }
-
-    pub(crate) fn trail(&self) -> Arc<Trail> {
-        self.trail.clone()
+impl<A: Actor> Observed<A> {
+    pub(crate) fn new(actor: A, sight: Weak<Sight>, restart: Restart) -> Self {
+        let trail = Trail { message_type: type_name::<A::Msg>(), restart, ..Trail::default() };
+        Observed { actor, sight, trail: Arc::new(trail), cell: OnceLock::new() }
     }
 
     /// Lets the actor work and notes how it fails, if it does; whoever called gets the same error or panic.
-    async fn noted(
+    async fn noted<T>(
         &self,
         handling: Option<&'static str>,
-        work: impl Future<Output = Result<(), ActorProcessingErr>>,
-    ) -> Result<(), ActorProcessingErr> {
-        match caught(work).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                self.trail.fail(Crash::error(error.to_string()).handling::<&str>(handling), None);
-                Err(error)
-            }
-            Err(panic) => {
-                self.trail.fail(Crash::panic(panic_text(&*panic)).handling::<&str>(handling), None);
-                resume_unwind(panic)
-            }
-        }
+        work: impl Future<Output = Result<T, ActorProcessingErr>>,
+    ) -> Result<T, ActorProcessingErr> {
+        let (error, panicked) = match caught(work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => (Ok(error), false),
+            Err(panic) => (Err(panic), true),
+        };
+        let text = error.as_ref().map_or_else(|panic| panic_text(&**panic).to_owned(), ToString::to_string);
+        *self.trail.failure() = Failure { error: Some(text), panicked, handling, ..Failure::default() };
+        error.map_or_else(|panic| resume_unwind(panic), Err)
     }
 }
 
@@ -64,24 +63,19 @@ impl<A: Actor> Actor for Observed<A> {
 
     async fn pre_start(&self, myself: ActorRef<A::Msg>, args: A::Arguments) -> Result<A::State, ActorProcessingErr> {
         let cell = self.cell.get_or_init(|| Arc::new(myself.get_cell()));
-        self.trail.hold(Arc::downgrade(cell));
-        self.link.enter(cell, &self.trail);
-        match caught(async { self.actor.pre_start(myself, args).await }).await {
-            Ok(Ok(state)) => Ok(state),
-            Ok(Err(error)) => {
-                self.link.start_failed(cell.get_id(), &error.to_string());
-                Err(error)
-            }
-            Err(panic) => {
-                self.link.start_failed(cell.get_id(), panic_text(&*panic));
-                resume_unwind(panic)
-            }
+        if let Some(sight) = self.sight.upgrade() {
+            sight.enter(cell, &self.trail);
+            sight.roster.with(cell.get_id().pid(), |known| known.cell = Arc::downgrade(cell));
         }
+        self.noted(None, async { self.actor.pre_start(myself, args).await }).await
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.trail.launch();
-        self.link.note_parent(&myself);
+        self.trail.launched.store(true, Ordering::Relaxed);
+        if let Some(sight) = self.sight.upgrade() {
+            let parent = sight.parent_of(&myself);
+            sight.roster.with(myself.get_id().pid(), |known| known.life.set_parent(parent));
+        }
         self.noted(None, async { self.actor.post_start(myself, state).await }).await
     }
 
@@ -95,8 +89,14 @@ impl<A: Actor> Actor for Observed<A> {
         message: A::Msg,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.trail.mailbox.handled();
-        self.noted(Some(self.trail.message_type), async { self.actor.handle(myself, message, state).await }).await
+        let Trail { message_type, mailbox, processing, .. } = &*self.trail;
+        mailbox.taken();
+        let begun = processing.get().map(|processing| (processing, Instant::now()));
+        let handled = self.noted(Some(message_type), async { self.actor.handle(myself, message, state).await }).await;
+        if let Some((processing, begun)) = begun {
+            processing.handled(message_type, begun.elapsed());
+        }
+        handled
     }
 
     async fn handle_supervisor_evt(
@@ -112,31 +112,21 @@ impl<A: Actor> Actor for Observed<A> {
             _ => None,
         };
         let heeded = self.noted(None, async { self.actor.handle_supervisor_evt(myself, heard, state).await }).await;
-        if let (Err(error), Some(child)) = (&heeded, child) {
-            // A supervisor that fails over its child's end leaves the decision to its own supervisor.
-            let error = error.to_string();
-            let context = self.link.sight.upgrade().map(|sight| {
-                let child = sight.address_of(&child);
-                Payload::of(&[("child", child.to_string()), ("error", error.clone())].into_iter().collect::<Context>())
-            });
-            self.trail.fail(Crash::error(error), context);
+        // A supervisor that fails over its child's end leaves the decision to its own supervisor.
+        if let (Err(error), Some(child), Some(sight)) = (&heeded, child, self.sight.upgrade()) {
+            let (child, error) = (sight.address_of(&child).to_string(), error.to_string());
+            self.trail.failure().escalated = Some(Payload::of(&BTreeMap::from([("child", child), ("error", error)])));
         }
         heeded
     }
 }
 
-type Context = std::collections::BTreeMap<&'static str, String>;
-
 impl<A> Drop for Observed<A> {
     fn drop(&mut self) {
         self.trail.leave();
-        self.link.tell_untold(&self.trail);
-    }
-}
-
-impl<A: std::fmt::Debug> std::fmt::Debug for Observed<A> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Observed").field(&self.actor).finish()
+        if let Some(sight) = self.sight.upgrade() {
+            sight.tell_failed_start(&self.trail);
+        }
     }
 }
 

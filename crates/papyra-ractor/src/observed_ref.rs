@@ -2,6 +2,7 @@
 
 use std::{
     any::type_name,
+    fmt,
     ops::Deref,
     sync::{Arc, Weak},
 };
@@ -11,16 +12,15 @@ use ractor::{ActorRef, Message, MessagingErr};
 
 use crate::{sight::Sight, trail::Trail};
 
-/// A ractor [`ActorRef`], by deref, whose own functions to send record a dead letter for a message that the actor did not
-/// take, or did not answer in time. The error is ractor's own, with the message in it.
+/// A ractor [`ActorRef`], by deref, whose own functions record a dead letter for a message that the actor did not take, or
+/// did not answer in time. The error is ractor's own, with the message in it.
 ///
 /// It also counts what the actor accepts, so that what is left in the mailbox at the actor's end can be told. What is
-/// sent in another way (a plain `ActorRef`, [`get_derived`](ActorRef::get_derived), ractor's `multi_call`) is neither
-/// recorded nor counted.
+/// sent in another way (a plain `ActorRef`, ractor's `get_derived` or `multi_call`) is neither recorded nor counted.
 ///
 /// The dead letter holds the message's type, not the message: see [`with_payloads`](ObservedRef::with_payloads).
 pub struct ObservedRef<M> {
-    pub(crate) actor: ActorRef<M>,
+    actor: ActorRef<M>,
     sight: Weak<Sight>,
     /// `None` for an actor that is not wrapped.
     trail: Option<Arc<Trail>>,
@@ -28,12 +28,20 @@ pub struct ObservedRef<M> {
 }
 
 impl<M: Message> ObservedRef<M> {
-    pub(crate) fn new(actor: ActorRef<M>, sight: Weak<Sight>, trail: Option<Arc<Trail>>) -> Self {
-        ObservedRef { actor, sight, trail, payload_of: |_| None }
+    /// If the actor's trail is not at hand, the roster may know it.
+    pub(crate) fn new(actor: ActorRef<M>, sight: &Weak<Sight>, trail: Option<Arc<Trail>>) -> Self {
+        let pid = actor.get_id().pid();
+        let known = || sight.upgrade()?.roster.with(pid, |known| known.trail.clone())?;
+        ObservedRef { actor, sight: sight.clone(), trail: trail.or_else(known), payload_of: |_| None }
     }
 
-    /// Has dead letters of this reference hold the message, as this function renders it; only if the observation has a
-    /// hook for payloads, which sees it before anything is recorded.
+    /// The same observer's reference to another actor.
+    pub(crate) fn beside<N: Message>(&self, other: &ActorRef<N>) -> ObservedRef<N> {
+        ObservedRef::new(other.clone(), &self.sight, None)
+    }
+
+    /// Has dead letters of this reference hold the message, as this function renders it, if the observation has a hook for
+    /// payloads; the hook sees it before anything is recorded.
     #[must_use]
     pub fn with_payloads(mut self, payload_of: fn(&M) -> Option<Payload>) -> Self {
         self.payload_of = payload_of;
@@ -55,11 +63,10 @@ impl<M: Message> ObservedRef<M> {
     pub fn send_message(&self, message: M) -> Result<(), MessagingErr<M>> {
         let sent = self.actor.send_message(message);
         match &sent {
-            Ok(()) => {
-                if self.trail.as_ref().is_some_and(|trail| trail.mailbox.accepted()) {
-                    self.lost(Why::LeftInMailbox, None);
-                }
+            Ok(()) if self.trail.as_ref().is_some_and(|trail| trail.mailbox.accepted()) => {
+                self.lost(Why::LeftInMailbox, None);
             }
+            Ok(()) => {}
             Err(MessagingErr::SendErr(message)) => self.lost(Why::Stopped, Some(message)),
             Err(MessagingErr::ChannelClosed) => self.lost(Why::Stopped, None),
             // A reference that was made from the cell of an actor with other messages.
@@ -68,18 +75,12 @@ impl<M: Message> ObservedRef<M> {
         sent
     }
 
-    /// Records a message that was not taken, or not answered.
+    /// Records a message that the actor did not get, or did not answer.
     pub(crate) fn lost(&self, why: Why, message: Option<&M>) {
         if let Some(sight) = self.sight.upgrade() {
             let payload = || message.and_then(self.payload_of);
             sight.observation.dead_letter(&sight.address_of(&self.actor), type_name::<M>(), why, payload);
         }
-    }
-
-    /// The same observer's view of another actor.
-    pub(crate) fn beside<N: Message>(&self, other: &ActorRef<N>) -> ObservedRef<N> {
-        let trail = self.sight.upgrade().and_then(|sight| sight.roster().get_mut(other.get_id())?.trail.clone());
-        ObservedRef::new(other.clone(), self.sight.clone(), trail)
     }
 }
 
@@ -104,8 +105,8 @@ impl<M> Clone for ObservedRef<M> {
     }
 }
 
-impl<M> std::fmt::Debug for ObservedRef<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<M> fmt::Debug for ObservedRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.actor.fmt(f)
     }
 }

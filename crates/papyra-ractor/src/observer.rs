@@ -1,9 +1,10 @@
-//! The observer: what it knows, where it records, and how it is started and stopped.
+//! The observer: how it is started and stopped, and whom it observes.
 
 use std::{
+    fmt,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -12,17 +13,13 @@ use papyra::{
     observe::{Observation, ObservationBuilder, Restart},
 };
 use ractor::{Actor, ActorCell, ActorRef, Message};
-use tokio::task::AbortHandle;
 
 use crate::{
-    Observed, ObservedRef, audit,
-    link::Link,
-    sight::Sight,
-    watcher::{StartFailed, Watcher},
+    Discards, Observed, ObservedRef,
+    roster::{Roster, registered},
+    sight::{Sight, is_over},
+    watcher::Watcher,
 };
-
-/// The shortest time between two audits: an audit walks over all actors and all registered names.
-const SHORTEST_AUDIT_PERIOD: Duration = Duration::from_millis(10);
 
 /// Observes actors and records what they live through. Cheap to clone; all clones are the same observer.
 ///
@@ -30,30 +27,13 @@ const SHORTEST_AUDIT_PERIOD: Duration = Duration::from_millis(10);
 /// In both cases the actors run on, and those that were observed behave like any other actor.
 #[derive(Clone)]
 pub struct Observer {
-    handle: Arc<Handle>,
-}
-
-/// The only strong hold on what is observed: the watcher, the audits and the observed actors hold it weakly, so that its
-/// recorder is let go as soon as the observer is.
-struct Handle {
     sight: Arc<Sight>,
-    watcher: ActorRef<StartFailed>,
-    audits: Option<AbortHandle>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.watcher.stop(None);
-        if let Some(audits) = &self.audits {
-            audits.abort();
-        }
-    }
 }
 
 impl Observer {
     /// Starts to observe; what is seen goes to this recorder. Await the result.
     pub fn start(recorder: &Recorder) -> ObserverBuilder {
-        ObserverBuilder { observation: Observation::of(recorder), audit_every: None }
+        ObserverBuilder { observation: Observation::of(recorder) }
     }
 
     /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own, such as a factory's
@@ -61,54 +41,57 @@ impl Observer {
     ///
     /// A wrapped actor that is killed before its first step leaves no fact: nobody told its name.
     pub fn wrap<A: Actor>(&self, actor: A) -> Observed<A> {
-        self.link().wrap(actor, Restart::default())
+        Observed::new(actor, self.weak(), Restart::default())
     }
 
     /// Watches an actor that was spawned without this observer. Its start is recorded if it is still to come, its end in any
     /// case; whether a crash was a panic, what was left in its mailbox, and with an actor without a name whether it is
     /// stopping, cannot be known.
     ///
-    /// Returns whether it is watched: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
+    /// Returns whether it is observed: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
     pub fn watch(&self, actor: &ActorCell) -> bool {
-        self.link().watch(actor)
+        self.sight.watch(actor)
     }
 
     /// The reference to an actor, made to record as dead letters what cannot be delivered.
     pub fn observed_ref<M: Message>(&self, actor: ActorRef<M>) -> ObservedRef<M> {
-        self.link().observed_ref(actor)
+        ObservedRef::new(actor, &self.weak(), None)
+    }
+
+    /// Records what the factory of this name discards: give it to the factory as its `discard_handler`, in an `Arc`.
+    pub fn discards(&self, factory: &str) -> Discards {
+        Discards { target: self.observation().address(factory), observation: self.observation().downgrade() }
     }
 
     /// What this observer records through: for tasks beside the actors, and for facts of your own.
     pub fn observation(&self) -> &Observation {
-        &self.handle.sight.observation
+        &self.sight.observation
     }
 
     /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
-        if !self.link().is_over() {
-            audit::record(&self.handle.sight);
+        if !self.sight.is_over() {
+            self.observation().audit(self.sight.roster.count(), registered());
         }
     }
 
     /// Ends observation, for all clones, once everything that actors have told so far is on its way to the recorder. The
     /// actors run on; messages to dead actors are still recorded until the last clone is dropped.
     pub async fn stop(self) {
-        if let Some(audits) = &self.handle.audits {
-            audits.abort();
-        }
         // The watcher prefers what actors tell over this request, so nothing that was told is left behind. An error means
         // that it has stopped already.
-        let _ = self.handle.watcher.drain_and_wait(None).await;
+        let _ = self.sight.watcher.drain_and_wait(None).await;
+        self.observation().flush();
     }
 
-    pub(crate) fn link(&self) -> Link {
-        Link { sight: Arc::downgrade(&self.handle.sight), watcher: self.handle.watcher.clone() }
+    pub(crate) fn weak(&self) -> Weak<Sight> {
+        Arc::downgrade(&self.sight)
     }
 }
 
-impl std::fmt::Debug for Observer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer").field("system", &self.handle.sight.observation.system()).finish_non_exhaustive()
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer").field("system", &self.observation().system()).finish_non_exhaustive()
     }
 }
 
@@ -117,39 +100,41 @@ impl std::fmt::Debug for Observer {
 #[must_use = "await it to start the observer"]
 pub struct ObserverBuilder {
     observation: ObservationBuilder,
-    audit_every: Option<Duration>,
 }
 
 impl ObserverBuilder {
     /// Names the actor system, the first part of every address; `local` if nobody says otherwise.
-    pub fn system(mut self, name: impl Into<String>) -> Self {
-        self.observation = self.observation.system(name);
-        self
-    }
-
-    /// Sets whatever else an observation can be told: `.observation(|observation| observation.processing_every(period))`.
-    pub fn observation(mut self, set: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
-        self.observation = set(self.observation);
-        self
+    pub fn system(self, name: impl Into<String>) -> Self {
+        self.with(|observation| observation.system(name))
     }
 
     /// Records an audit every so often, the first one after that time; at most every 10 ms. Without it there are only the
     /// audits asked for with [`Observer::audit`].
-    pub fn audit_every(mut self, period: Duration) -> Self {
-        self.audit_every = Some(period.max(SHORTEST_AUDIT_PERIOD));
-        self
+    pub fn audit_every(self, period: Duration) -> Self {
+        self.with(|observation| observation.audit_every(period))
+    }
+
+    /// Sets whatever else an observation can be told: `.with(|observation| observation.processing_every(period))`.
+    pub fn with(self, set: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
+        ObserverBuilder { observation: set(self.observation) }
     }
 
     async fn start(self) -> Result<Observer> {
-        let sight = Arc::new(Sight::new(self.observation.start()));
-        let (watcher, _) = Actor::spawn(None, Watcher(Arc::downgrade(&sight)), ()).await.map_err(|e| {
+        let watcher = Watcher::default();
+        let seen = watcher.0.clone();
+        let (watcher, _) = Actor::spawn(None, watcher, ()).await.map_err(|e| {
             Error::new(ErrorKind::Internal, "the observer's own actor could not start").with_source(e.to_string())
         })?;
-        let audits = self.audit_every.map(|period| {
-            let sight = Arc::downgrade(&sight);
-            tokio::spawn(audit::record_every(period, sight)).abort_handle()
-        });
-        Ok(Observer { handle: Arc::new(Handle { sight, watcher, audits }) })
+        let roster = Arc::<Roster>::default();
+        let (counted, heard_by) = (Arc::downgrade(&roster), watcher.clone());
+        let count = move || {
+            let roster = counted.upgrade().filter(|_| !is_over(&heard_by))?;
+            Some((roster.count(), registered()))
+        };
+        let observation = self.observation.count_with(count).start();
+        let sight = Arc::new(Sight { observation, roster, watcher });
+        seen.get_or_init(|| Arc::downgrade(&sight));
+        Ok(Observer { sight })
     }
 }
 

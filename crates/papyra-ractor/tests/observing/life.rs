@@ -36,7 +36,7 @@ async fn a_panic_is_a_crash_with_its_text() {
     assert_eq!(
         told[1..],
         [
-            r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic","location":null,"message_type":null}"#
+            r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic","location":null,"message_type":"observing::scene::Tell"}"#
         ]
     );
 }
@@ -47,7 +47,7 @@ async fn a_returned_error_is_a_crash_but_no_panic() {
     assert_eq!(
         told[1..],
         [
-            r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error","location":null,"message_type":null}"#
+            r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error","location":null,"message_type":"observing::scene::Tell"}"#
         ]
     );
 }
@@ -101,13 +101,14 @@ async fn a_start_under_a_taken_name_fails_and_has_no_generation() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
+async fn a_name_that_is_spawned_again_is_a_restart_and_the_same_crash_again_is_poison() {
     let scene = Scene::new().await;
     for _ in 1..=3 {
         let (player, join) = scene.player("again").await;
         player.cast(Tell::Panic).unwrap();
         join.await.unwrap();
     }
+    const HOW: &str = r#""error":"boom","how":"panic","location":null,"message_type":"observing::scene::Tell""#;
     let mut expected = Vec::new();
     for n in 1..=3 {
         expected.push(format!(r#"orders://again ActorStarted {{"generation":{n},"parent":null}}"#));
@@ -115,7 +116,12 @@ async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
             expected
                 .push(format!(r#"orders://again ActorRestarted {{"generation":{n},"in_window":null,"limit":null}}"#));
         }
-        expected.push(format!(r#"orders://again ActorCrashed {{"generation":{n},"error":"boom","how":"panic","location":null,"message_type":null}}"#));
+        let crash = format!(r#"{{"generation":{n},{HOW}}}"#);
+        expected.push(format!("orders://again ActorCrashed {crash}"));
+        if n > 1 {
+            let poison = format!(r#"{{"message_type":"observing::scene::Tell","generations":{n},"error":"boom"}}"#);
+            expected.push(format!("orders://again PoisonMessage {poison}"));
+        }
     }
     assert_eq!(scene.told().await, expected);
 }
