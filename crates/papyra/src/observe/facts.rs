@@ -111,6 +111,21 @@ pub(super) fn poisoned(actor: &ActorAddress, message_type: &str, generations: u6
     of(actor, "PoisonMessage", &poisoned)
 }
 
+/// A panic that no adapter catches. It concerns no actor.
+pub(super) fn panicked(system: &str, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) -> Event {
+    #[derive(Serialize)]
+    struct Panicked<'a> {
+        message: &'a str,
+        file: Option<&'a str>,
+        line: Option<u32>,
+        thread: Option<&'a str>,
+    }
+    let (file, line) = place.unzip();
+    let panicked =
+        Panicked { message: shortened(message), file: file.map(shortened), line, thread: thread.map(shortened) };
+    of(&ActorAddress::UNKNOWN, "ProcessPanicked", &panicked).with_system(system)
+}
+
 fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Event {
     Event::new(actor.clone(), event_type).with_payload(Payload::of(payload))
 }

@@ -18,7 +18,7 @@ use crate::{ActorAddress, Payload, Recorder, Why};
 ///
 /// let life = observation.begin("worker");
 /// life.started();
-/// life.crashed(&Crash::panic("boom").at("src/worker.rs:7"));
+/// life.crashed(&Crash::panic("boom").at(Some("src/worker.rs:7")));
 /// observation.dead_letter(&observation.address("worker"), "orders::Place", Why::Stopped, || None);
 ///
 /// drop(observation);

@@ -14,7 +14,7 @@ async fn a_life_yields_its_events_in_their_order() {
     let mut first = observation.begin("worker");
     first.set_parent(Some("orders://boss".to_owned()));
     first.started();
-    first.crashed(&Crash::panic("boom").at("src/worker.rs:7"));
+    first.crashed(&Crash::panic("boom").at(Some("src/worker.rs:7")));
     let worker = observation.address("worker");
     observation.decided(&worker, Decision::Restart, &Payload::from_json(r#"{"in_window":1,"limit":3}"#).unwrap());
     let mut second = observation.begin("worker");
@@ -44,10 +44,10 @@ async fn a_message_that_crashes_two_generations_in_a_row_is_poison() {
     let scene = Scene::new();
     let observation = scene.observation().start();
     for message_type in ["Place", "Place", "Place", "Cancel"] {
-        observation.begin("worker").crashed(&Crash::error("bad order").handling(message_type));
+        observation.begin("worker").crashed(&Crash::error("bad order").handling(Some(message_type)));
     }
     observation.begin("worker").stopped(None);
-    observation.begin("worker").crashed(&Crash::error("bad order").handling("Cancel"));
+    observation.begin("worker").crashed(&Crash::error("bad order").handling(Some("Cancel")));
     drop(observation);
     let told = scene.told().await;
     let poison: Vec<_> = told.iter().enumerate().filter(|(_, told)| told.contains("PoisonMessage")).collect();
@@ -66,7 +66,7 @@ async fn a_text_without_end_is_cut_off_and_still_recorded() {
     let observation = scene.observation().start();
     // The limit lies within a character.
     let endless = format!("x{}", "ä".repeat(10 << 20));
-    observation.begin("worker").crashed(&Crash::panic(endless).handling("T".repeat(1 << 20)));
+    observation.begin("worker").crashed(&Crash::panic(endless).handling(Some("T".repeat(1 << 20))));
     drop(observation);
     let told = scene.told().await;
     assert!(told[0].contains("ActorCrashed") && told[0].len() < 20_000, "{}", told[0].len());

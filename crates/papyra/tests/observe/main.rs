@@ -2,5 +2,6 @@
 
 mod letters;
 mod life;
+mod panics;
 mod processing;
 mod scene;
