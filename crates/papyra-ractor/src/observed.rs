@@ -1,19 +1,16 @@
 //! The transparent wrapper around an actor.
 
 use std::{
-    any::{Any, type_name},
+    any::type_name,
     collections::BTreeMap,
-    future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::pin,
+    future::Future,
     sync::{Arc, OnceLock, Weak, atomic::Ordering},
-    task::Poll,
     time::Instant,
 };
 
 use papyra::{
     Payload,
-    observe::{Restart, panic_text},
+    observe::{Crash, Restart, caught},
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
@@ -44,14 +41,14 @@ impl<A: Actor> Observed<A> {
         handling: Option<&'static str>,
         work: impl Future<Output = Result<T, ActorProcessingErr>>,
     ) -> Result<T, ActorProcessingErr> {
-        let (error, panicked) = match caught(work).await {
+        let (error, crash, done) = match caught(work).await {
             Ok(Ok(done)) => return Ok(done),
-            Ok(Err(error)) => (Ok(error), false),
-            Err(panic) => (Err(panic), true),
+            Ok(Err(error)) => (error.to_string(), Crash::error(error.to_string()), Ok(Err(error))),
+            Err(panic) => (panic.text().to_owned(), panic.crash(), Err(panic)),
         };
-        let text = error.as_ref().map_or_else(|panic| panic_text(&**panic).to_owned(), ToString::to_string);
-        *self.trail.failure() = Failure { error: Some(text), panicked, handling, ..Failure::default() };
-        error.map_or_else(|panic| resume_unwind(panic), Err)
+        let failure = Failure { error: Some(error), crash: Some(crash.handling(handling)), escalated: None };
+        *self.trail.failure() = failure;
+        done.unwrap_or_else(|panic| panic.resume())
     }
 }
 
@@ -128,14 +125,4 @@ impl<A> Drop for Observed<A> {
             sight.tell_failed_start(&self.trail);
         }
     }
-}
-
-/// Runs a future up to its own panic, as ractor does around it.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }

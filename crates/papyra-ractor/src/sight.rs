@@ -97,20 +97,15 @@ impl Sight {
 
     pub(crate) fn crashed(&self, actor: u64, error: &str) {
         self.ended(actor, |known| {
-            // Only the wrapper sees how it failed; of an actor that is merely watched nobody can say.
             let failure = known.trail.as_ref().map(|trail| std::mem::take(&mut *trail.failure())).unwrap_or_default();
-            let crash = match failure.error {
-                None => Crash::unknown(error),
-                Some(text) if failure.panicked => Crash::panic(text),
-                Some(text) => Crash::error(text),
-            };
             let given_up = known.supervises && error.starts_with(GIVEN_UP);
             let context = given_up.then(|| Payload::of(&BTreeMap::from([("error", error)]))).or(failure.escalated);
             if let Some(context) = context {
                 let decision = known.life.parent().map_or(Decision::GiveUp, |_| Decision::Escalate);
                 self.observation.decided(known.life.address(), decision, &context);
             }
-            known.life.crashed(&crash.at::<String>(failure.location).handling::<&str>(failure.handling));
+            // Only the wrapper sees how it failed; of an actor that is merely watched nobody can say.
+            known.life.crashed(&failure.crash.unwrap_or_else(|| Crash::unknown(error)));
         });
     }
 

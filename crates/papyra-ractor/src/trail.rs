@@ -7,7 +7,7 @@ use std::sync::{
 
 use papyra::{
     Payload,
-    observe::{Mailbox, Processing, Restart},
+    observe::{Crash, Mailbox, Processing, Restart},
 };
 
 /// Shared by the wrapper around an actor, the roster and the observed references. It holds no actor.
@@ -29,9 +29,7 @@ pub(crate) struct Trail {
 #[derive(Default)]
 pub(crate) struct Failure {
     pub(crate) error: Option<String>,
-    pub(crate) panicked: bool,
-    pub(crate) location: Option<String>,
-    pub(crate) handling: Option<&'static str>,
+    pub(crate) crash: Option<Crash>,
     /// What a supervisor knew that fails because of its child's end.
     pub(crate) escalated: Option<Payload>,
 }
