@@ -38,22 +38,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is recorded, with its payload:
-//!
-//! | event | payload | when |
-//! |---|---|---|
-//! | `ActorStarted` | `generation`, `parent` | the actor takes its first message from now on |
-//! | `ActorRestarted` | `generation` | right behind `ActorStarted`, if an actor of this name was observed before |
-//! | `ActorStartFailed` | `generation`, `error` | it did not come as far as that |
-//! | `ActorStopped` | `generation`, `reason` | it ended without an error; a killed actor has the reason `killed` |
-//! | `ActorCrashed` | `generation`, `error`, `how` | it ended with an error: `how` is `panic`, `error` (returned), or null if that cannot be known |
+//! What is recorded, and with which payload, is told by [`papyra::observe`]. Here a killed actor has the reason `killed`,
+//! and of an actor that is merely watched nobody can say whether it crashed by a panic or an error.
 //!
 //! An actor's address is `SYSTEM://NAME`, or `SYSTEM://ID` if it has no name. Its generation counts how often an actor
 //! of this name was started under this observer, from 1.
 
 mod audit;
-mod event;
-mod generations;
 mod observed;
 mod observed_ref;
 mod observer;

@@ -11,10 +11,11 @@ use std::{
     task::Poll,
 };
 
+use papyra::observe::panic_text;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::{
-    observer::{Observation, is_over},
+    observer::{Sight, is_over},
     watcher::StartFailed,
 };
 
@@ -37,10 +38,10 @@ impl<A> Observed<A> {
     /// Remembers that the actor's end, if it comes now, is not a panic.
     fn note_error<T>(&self, returned: Result<T, ActorProcessingErr>) -> Result<T, ActorProcessingErr> {
         if returned.is_err()
-            && let (Some(cell), Some(observation)) = (self.cell.get(), self.link.observation.upgrade())
-            && let Some(life) = observation.roster().get_mut(cell.get_id())
+            && let (Some(cell), Some(sight)) = (self.cell.get(), self.link.sight.upgrade())
+            && let Some(known) = sight.roster().get_mut(cell.get_id())
         {
-            life.returned_error = true;
+            known.returned_error = true;
         }
         returned
     }
@@ -117,26 +118,26 @@ impl<A: std::fmt::Debug> std::fmt::Debug for Observed<A> {
 /// What an observed actor holds of its observer: nothing that keeps observation alive.
 #[derive(Clone)]
 pub(crate) struct Link {
-    pub(crate) observation: Weak<Observation>,
+    pub(crate) sight: Weak<Sight>,
     pub(crate) watcher: ActorRef<StartFailed>,
 }
 
 impl Link {
     /// Enters the actor and listens, before ractor can tell anything about it.
     fn enter(&self, cell: &Arc<ActorCell>) {
-        if let Some(observation) = self.observation.upgrade()
+        if let Some(sight) = self.sight.upgrade()
             && !is_over(&self.watcher)
         {
-            observation.roster().enter(observation.address_of(cell), cell, Some(cell));
+            sight.roster().enter(&sight.observation, cell, Some(cell));
             self.watcher.monitor(ActorCell::clone(cell));
         }
     }
 
     fn note_parent(&self, actor: &ActorCell) {
-        if let Some(observation) = self.observation.upgrade() {
-            let parent = observation.parent_of(actor);
-            if let Some(life) = observation.roster().get_mut(actor.get_id()) {
-                life.parent = parent;
+        if let Some(sight) = self.sight.upgrade() {
+            let parent = sight.parent_of(actor);
+            if let Some(known) = sight.roster().get_mut(actor.get_id()) {
+                known.life.set_parent(parent);
             }
         }
     }
@@ -156,9 +157,4 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text")
 }

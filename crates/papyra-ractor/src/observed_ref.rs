@@ -5,7 +5,7 @@ use std::{any::type_name, ops::Deref, sync::Weak};
 use papyra::Why;
 use ractor::{ActorRef, Message, MessagingErr};
 
-use crate::observer::Observation;
+use crate::observer::Sight;
 
 /// A ractor [`ActorRef`], by deref, whose [`cast`](ObservedRef::cast) and [`send_message`](ObservedRef::send_message) record
 /// a dead letter for a message that the actor did not take. The error is ractor's own, with the message in it.
@@ -13,12 +13,12 @@ use crate::observer::Observation;
 /// The dead letter holds the message's type, not the message.
 pub struct ObservedRef<M> {
     actor: ActorRef<M>,
-    observation: Weak<Observation>,
+    sight: Weak<Sight>,
 }
 
 impl<M: Message> ObservedRef<M> {
-    pub(crate) fn new(actor: ActorRef<M>, observation: Weak<Observation>) -> Self {
-        ObservedRef { actor, observation }
+    pub(crate) fn new(actor: ActorRef<M>, sight: Weak<Sight>) -> Self {
+        ObservedRef { actor, sight }
     }
 
     /// Sends a message and does not wait for an answer.
@@ -36,14 +36,14 @@ impl<M: Message> ObservedRef<M> {
     pub fn send_message(&self, message: M) -> Result<(), MessagingErr<M>> {
         let sent = self.actor.send_message(message);
         if let Err(error) = &sent
-            && let Some(observation) = self.observation.upgrade()
+            && let Some(sight) = self.sight.upgrade()
         {
             let why = match error {
                 MessagingErr::SendErr(_) | MessagingErr::ChannelClosed => Why::Stopped,
                 // A reference that was made from the cell of an actor with other messages.
                 MessagingErr::InvalidActorType => Why::Other("wrong_message_type".to_owned()),
             };
-            observation.record_dead_letter(&self.actor, type_name::<M>(), why);
+            sight.observation.dead_letter(&sight.address_of(&self.actor), type_name::<M>(), why, || None);
         }
         sent
     }
@@ -65,7 +65,7 @@ impl<M> From<ObservedRef<M>> for ActorRef<M> {
 
 impl<M> Clone for ObservedRef<M> {
     fn clone(&self) -> Self {
-        ObservedRef { actor: self.actor.clone(), observation: self.observation.clone() }
+        ObservedRef { actor: self.actor.clone(), sight: self.sight.clone() }
     }
 }
 

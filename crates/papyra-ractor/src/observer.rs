@@ -3,19 +3,19 @@
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use papyra::{ActorAddress, DeadLetter, Error, ErrorKind, Event, Recorder, Result, Why};
+use papyra::{
+    ActorAddress, Error, ErrorKind, Recorder, Result,
+    observe::{Observation, ObservationBuilder},
+};
 use ractor::{Actor, ActorCell, ActorRef, ActorStatus, Message};
 use tokio::task::AbortHandle;
 
 use crate::{
-    Observed, ObservedRef, audit, event,
+    Observed, ObservedRef, audit,
     observed::Link,
     roster::Roster,
     watcher::{StartFailed, Watcher},
@@ -33,10 +33,10 @@ pub struct Observer {
     handle: Arc<Handle>,
 }
 
-/// The only strong hold on an observation: the watcher, the audits and the observed actors hold it weakly, so that its
+/// The only strong hold on what is observed: the watcher, the audits and the observed actors hold it weakly, so that its
 /// recorder is let go as soon as the observer is.
 struct Handle {
-    observation: Arc<Observation>,
+    sight: Arc<Sight>,
     watcher: ActorRef<StartFailed>,
     audits: Option<AbortHandle>,
 }
@@ -53,7 +53,7 @@ impl Drop for Handle {
 impl Observer {
     /// Starts to observe; what is seen goes to this recorder. Await the result.
     pub fn start(recorder: &Recorder) -> ObserverBuilder {
-        ObserverBuilder { recorder: recorder.clone(), system: "local".to_owned(), audit_every: None }
+        ObserverBuilder { observation: Observation::of(recorder), audit_every: None }
     }
 
     /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own
@@ -68,30 +68,30 @@ impl Observer {
     ///
     /// Returns whether it is watched: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
     pub fn watch(&self, actor: &ActorCell) -> bool {
-        let observation = &self.handle.observation;
+        let sight = &self.handle.sight;
         if is_over(&self.handle.watcher) {
             return false;
         }
-        observation.roster().enter(observation.address_of(actor), actor, None);
+        sight.roster().enter(&sight.observation, actor, None);
         self.handle.watcher.monitor(actor.clone());
         let watched = actor.get_status() < ActorStatus::Stopping;
         if !watched {
             // Its end may have been told before we listened.
             self.handle.watcher.unmonitor(actor.clone());
-            observation.roster().end(actor.get_id());
+            sight.roster().end(actor.get_id());
         }
         watched
     }
 
     /// The reference to an actor, made to record as dead letters what cannot be delivered.
     pub fn observed_ref<M: Message>(&self, actor: ActorRef<M>) -> ObservedRef<M> {
-        ObservedRef::new(actor, Arc::downgrade(&self.handle.observation))
+        ObservedRef::new(actor, Arc::downgrade(&self.handle.sight))
     }
 
     /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
         if !is_over(&self.handle.watcher) {
-            audit::record(&self.handle.observation);
+            audit::record(&self.handle.sight);
         }
     }
 
@@ -108,18 +108,17 @@ impl Observer {
 
     /// Records that somebody was refused this name.
     pub(crate) fn name_taken(&self, name: &str, error: &ractor::SpawnErr) {
-        let address = self.handle.observation.address(name);
-        self.handle.observation.record_trouble(event::start_failed(address, None, &error.to_string()));
+        self.handle.sight.observation.start_refused(name, &error.to_string());
     }
 
     fn link(&self) -> Link {
-        Link { observation: Arc::downgrade(&self.handle.observation), watcher: self.handle.watcher.clone() }
+        Link { sight: Arc::downgrade(&self.handle.sight), watcher: self.handle.watcher.clone() }
     }
 }
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer").field("system", &self.handle.observation.system).finish_non_exhaustive()
+        f.debug_struct("Observer").field("system", &self.handle.sight.observation.system()).finish_non_exhaustive()
     }
 }
 
@@ -127,15 +126,14 @@ impl std::fmt::Debug for Observer {
 #[derive(Debug)]
 #[must_use = "await it to start the observer"]
 pub struct ObserverBuilder {
-    recorder: Recorder,
-    system: String,
+    observation: ObservationBuilder,
     audit_every: Option<Duration>,
 }
 
 impl ObserverBuilder {
     /// Names the actor system, the first part of every address; `local` if nobody says otherwise.
     pub fn system(mut self, name: impl Into<String>) -> Self {
-        self.system = name.into();
+        self.observation = self.observation.system(name);
         self
     }
 
@@ -147,22 +145,15 @@ impl ObserverBuilder {
     }
 
     async fn start(self) -> Result<Observer> {
-        let observation = Arc::new(Observation {
-            system: self.system,
-            recorder: self.recorder,
-            roster: Mutex::default(),
-            dead_letters: AtomicU64::new(0),
-            troubles: AtomicU64::new(0),
-            troubles_audited: AtomicU64::new(0),
-        });
-        let (watcher, _) = Actor::spawn(None, Watcher(Arc::downgrade(&observation)), ()).await.map_err(|e| {
+        let sight = Arc::new(Sight { observation: self.observation.start(), roster: Mutex::default() });
+        let (watcher, _) = Actor::spawn(None, Watcher(Arc::downgrade(&sight)), ()).await.map_err(|e| {
             Error::new(ErrorKind::Internal, "the observer's own actor could not start").with_source(e.to_string())
         })?;
         let audits = self.audit_every.map(|period| {
-            let observation = Arc::downgrade(&observation);
-            tokio::spawn(audit::record_every(period, observation)).abort_handle()
+            let sight = Arc::downgrade(&sight);
+            tokio::spawn(audit::record_every(period, sight)).abort_handle()
         });
-        Ok(Observer { handle: Arc::new(Handle { observation, watcher, audits }) })
+        Ok(Observer { handle: Arc::new(Handle { sight, watcher, audits }) })
     }
 }
 
@@ -180,20 +171,13 @@ pub(crate) fn is_over(watcher: &ActorCell) -> bool {
     watcher.get_status() >= ActorStatus::Draining
 }
 
-/// What one observer knows, and where it records.
-pub(crate) struct Observation {
-    pub(crate) system: String,
-    pub(crate) recorder: Recorder,
+/// What one observer knows of ractor's actors, and where it records.
+pub(crate) struct Sight {
+    pub(crate) observation: Observation,
     roster: Mutex<Roster>,
-    /// Since the observer started.
-    pub(crate) dead_letters: AtomicU64,
-    /// Crashes, failed starts and dead letters since the observer started.
-    pub(crate) troubles: AtomicU64,
-    /// Of them, and of the recorder's drops, those that an audit has already judged.
-    pub(crate) troubles_audited: AtomicU64,
 }
 
-impl Observation {
+impl Sight {
     pub(crate) fn roster(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,28 +185,8 @@ impl Observation {
     /// `SYSTEM://NAME`, or `SYSTEM://ID` for an actor without a name.
     pub(crate) fn address_of(&self, actor: &ActorCell) -> ActorAddress {
         match actor.get_name() {
-            Some(name) => self.address(&name),
-            None => self.address(&actor.get_id().to_string()),
+            Some(name) => self.observation.address(&name),
+            None => self.observation.address(&actor.get_id().to_string()),
         }
-    }
-
-    pub(crate) fn address(&self, name: &str) -> ActorAddress {
-        ActorAddress::new(format!("{}://{name}", self.system))
-    }
-
-    pub(crate) fn record(&self, event: Event) {
-        self.recorder.record(event);
-    }
-
-    pub(crate) fn record_trouble(&self, event: Event) {
-        self.troubles.fetch_add(1, Ordering::Relaxed);
-        self.record(event);
-    }
-
-    pub(crate) fn record_dead_letter(&self, target: &ActorCell, message_type: &str, why: Why) {
-        self.dead_letters.fetch_add(1, Ordering::Relaxed);
-        self.troubles.fetch_add(1, Ordering::Relaxed);
-        let letter = DeadLetter::new(self.address_of(target), message_type).with_why(why);
-        self.recorder.record(letter);
     }
 }

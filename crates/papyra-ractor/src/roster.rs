@@ -1,21 +1,16 @@
 //! The actors that an observer knows, from the moment they begin to start until their end was heard.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Weak},
 };
 
-use papyra::ActorAddress;
+use papyra::observe::{Headcount, Life, Observation};
 use ractor::{ActorCell, ActorId, ActorStatus, registry};
 
-use crate::generations::Generations;
-
 /// What is known about one living actor. It holds no actor: a stopped one is freed as if nobody had observed it.
-pub(crate) struct Life {
-    pub(crate) address: ActorAddress,
-    pub(crate) generation: u64,
-    /// The supervisor's address when the actor started.
-    pub(crate) parent: Option<String>,
+pub(crate) struct Known {
+    pub(crate) life: Life,
     /// Whether one of its functions returned an error; an end with an error is a panic otherwise.
     pub(crate) returned_error: bool,
     name: Option<String>,
@@ -23,7 +18,7 @@ pub(crate) struct Life {
     cell: Option<Weak<ActorCell>>,
 }
 
-impl Life {
+impl Known {
     pub(crate) fn is_wrapped(&self) -> bool {
         self.cell.is_some()
     }
@@ -42,65 +37,50 @@ impl Life {
     }
 }
 
-/// How many of the known actors are in which state; `None` where it cannot be known.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Headcount {
-    pub(crate) total: u64,
-    pub(crate) alive: Option<u64>,
-    pub(crate) stopping: Option<u64>,
-    pub(crate) restarting: u64,
-}
-
 /// The known actors.
 #[derive(Default)]
 pub(crate) struct Roster {
-    living: HashMap<ActorId, Life>,
-    generations: Generations,
+    living: HashMap<ActorId, Known>,
 }
 
 impl Roster {
     /// Enters an actor, unless it is known already. `held` is the cell that the actor's own task holds.
-    pub(crate) fn enter(&mut self, address: ActorAddress, cell: &ActorCell, held: Option<&Arc<ActorCell>>) {
-        if self.living.contains_key(&cell.get_id()) {
-            return;
-        }
+    pub(crate) fn enter(&mut self, observation: &Observation, cell: &ActorCell, held: Option<&Arc<ActorCell>>) {
+        let Entry::Vacant(vacant) = self.living.entry(cell.get_id()) else { return };
         let name = cell.get_name();
-        let generation = name.as_ref().map_or(1, |name| self.generations.begin(name));
-        let held = held.map(Arc::downgrade);
-        let life = Life { address, generation, parent: None, returned_error: false, name, cell: held };
-        self.living.insert(cell.get_id(), life);
+        let life = match &name {
+            Some(name) => observation.begin(name),
+            None => observation.begin_nameless(cell.get_id()),
+        };
+        vacant.insert(Known { life, returned_error: false, name, cell: held.map(Arc::downgrade) });
     }
 
-    pub(crate) fn get_mut(&mut self, id: ActorId) -> Option<&mut Life> {
+    pub(crate) fn get_mut(&mut self, id: ActorId) -> Option<&mut Known> {
         self.living.get_mut(&id)
     }
 
     /// Strikes an actor out, once.
-    pub(crate) fn end(&mut self, id: ActorId) -> Option<Life> {
-        let life = self.living.remove(&id)?;
-        if let Some(name) = &life.name {
-            self.generations.end(name);
-        }
-        Some(life)
+    pub(crate) fn end(&mut self, id: ActorId) -> Option<Known> {
+        self.living.remove(&id)
     }
 
     pub(crate) fn count(&self) -> Headcount {
         let (mut alive, mut stopping, mut restarting, mut unknown) = (0, 0, 0, 0);
-        for (&id, life) in &self.living {
-            match life.status(id) {
+        for (&id, known) in &self.living {
+            match known.status(id) {
                 None => unknown += 1,
-                Some(ActorStatus::Unstarted | ActorStatus::Starting) if life.generation > 1 => restarting += 1,
+                Some(ActorStatus::Unstarted | ActorStatus::Starting) if known.life.generation() > 1 => restarting += 1,
                 Some(ActorStatus::Draining | ActorStatus::Stopping) => stopping += 1,
                 Some(ActorStatus::Stopped) => {}
                 Some(_) => alive += 1,
             }
         }
-        let known = |count| (unknown == 0).then_some(count);
-        Headcount {
-            total: alive + stopping + restarting + unknown,
-            alive: known(alive),
-            stopping: known(stopping),
-            restarting,
-        }
+        let certain = |count| (unknown == 0).then_some(count);
+        let mut headcount = Headcount::default();
+        headcount.total = Some(alive + stopping + restarting + unknown);
+        headcount.alive = certain(alive);
+        headcount.stopping = certain(stopping);
+        headcount.restarting = Some(restarting);
+        headcount
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Weak;
 
+use papyra::observe::{Crash, Restart};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{event, observer::Observation};
+use crate::{observer::Sight, roster::Known};
 
 /// A monitor in ractor's words: it gets a copy of what an actor's supervisor is told, and the supervisor notices nothing.
-pub(crate) struct Watcher(pub(crate) Weak<Observation>);
+pub(crate) struct Watcher(pub(crate) Weak<Sight>);
 
 /// An observed actor did not come as far as its supervision, which ractor tells nobody but the spawner.
 ///
@@ -34,8 +35,8 @@ impl Actor for Watcher {
         failed: StartFailed,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        if let Some(observation) = self.0.upgrade() {
-            observation.start_failed(failed);
+        if let Some(sight) = self.0.upgrade() {
+            sight.start_failed(failed);
         }
         Ok(())
     }
@@ -47,54 +48,57 @@ impl Actor for Watcher {
         heard: SupervisionEvent,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        let Some(observation) = self.0.upgrade() else { return Ok(()) };
+        let Some(sight) = self.0.upgrade() else { return Ok(()) };
         match heard {
-            SupervisionEvent::ActorStarted(actor) => observation.started(&actor),
+            SupervisionEvent::ActorStarted(actor) => sight.started(&actor),
             SupervisionEvent::ActorTerminated(actor, _, reason) => {
-                observation.stopped(actor.get_id(), reason.as_deref());
+                sight.stopped(actor.get_id(), reason.as_deref());
             }
-            SupervisionEvent::ActorFailed(actor, error) => observation.crashed(actor.get_id(), &error.to_string()),
+            SupervisionEvent::ActorFailed(actor, error) => sight.crashed(actor.get_id(), &error.to_string()),
             _ => {}
         }
         Ok(())
     }
 }
 
-impl Observation {
+impl Sight {
     fn started(&self, actor: &ActorCell) {
-        let (started, restarted) = {
-            let mut roster = self.roster();
-            let Some(life) = roster.get_mut(actor.get_id()) else { return };
-            // The wrapper has noted it down at the start itself; by now, a short-lived actor may have lost it.
-            if life.parent.is_none() && !life.is_wrapped() {
-                life.parent = self.parent_of(actor);
-            }
-            (event::started(life), (life.generation > 1).then(|| event::restarted(life)))
-        };
-        self.record(started);
-        if let Some(restarted) = restarted {
-            self.record(restarted);
+        let mut roster = self.roster();
+        let Some(known) = roster.get_mut(actor.get_id()) else { return };
+        // The wrapper has noted it down at the start itself; by now, a short-lived actor may have lost it.
+        if known.life.parent().is_none() && !known.is_wrapped() {
+            known.life.set_parent(self.parent_of(actor));
+        }
+        known.life.started();
+        if known.life.generation() > 1 {
+            known.life.restarted(Restart::default());
         }
     }
 
     fn stopped(&self, id: ActorId, reason: Option<&str>) {
         let ended = self.roster().end(id);
-        if let Some(life) = ended {
-            self.record(event::stopped(&life, reason));
+        if let Some(known) = ended {
+            known.life.stopped(reason);
         }
     }
 
     fn crashed(&self, id: ActorId, error: &str) {
         let ended = self.roster().end(id);
-        if let Some(life) = ended {
-            self.record_trouble(event::crashed(&life, error));
+        if let Some(known) = ended {
+            // Only the wrapper sees whether an error was returned; of an actor that is merely watched nobody can say.
+            let crash = match known {
+                Known { returned_error: true, .. } => Crash::error(error),
+                _ if known.is_wrapped() => Crash::panic(error),
+                _ => Crash::unknown(error),
+            };
+            known.life.crashed(&crash);
         }
     }
 
     fn start_failed(&self, failed: StartFailed) {
         let ended = self.roster().end(failed.actor);
-        if let Some(life) = ended {
-            self.record_trouble(event::start_failed(life.address, Some(life.generation), &failed.error));
+        if let Some(known) = ended {
+            known.life.start_failed(&failed.error);
         }
     }
 

@@ -24,6 +24,7 @@ mod log;
 mod log_options;
 mod metrics;
 mod nearest;
+pub mod observe;
 mod open;
 mod options;
 mod payload;

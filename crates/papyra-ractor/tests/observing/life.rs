@@ -33,13 +33,23 @@ async fn a_stop_without_a_reason_has_none() {
 #[tokio::test]
 async fn a_panic_is_a_crash_with_its_text() {
     let told = told_of("panics", |player| player.cast(Tell::Panic).unwrap()).await;
-    assert_eq!(told[1..], [r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic"}"#]);
+    assert_eq!(
+        told[1..],
+        [
+            r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic","location":null,"message_type":null}"#
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_returned_error_is_a_crash_but_no_panic() {
     let told = told_of("fails", |player| player.cast(Tell::Fail).unwrap()).await;
-    assert_eq!(told[1..], [r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error"}"#]);
+    assert_eq!(
+        told[1..],
+        [
+            r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error","location":null,"message_type":null}"#
+        ]
+    );
 }
 
 #[tokio::test]
@@ -48,7 +58,7 @@ async fn an_actor_that_fails_behind_its_start_never_started() {
     let name = Some("late".to_owned());
     let (_, join) = Player::spawn_observed(&scene.observer, name, Player, Start::ThenFail).await.unwrap();
     join.await.unwrap();
-    let crash = r#"orders://late ActorCrashed {"generation":1,"error":"failed behind the start","how":"error"}"#;
+    let crash = r#"orders://late ActorCrashed {"generation":1,"error":"failed behind the start","how":"error","location":null,"message_type":null}"#;
     assert_eq!(scene.told().await, [crash]);
 }
 
@@ -102,9 +112,10 @@ async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
     for n in 1..=3 {
         expected.push(format!(r#"orders://again ActorStarted {{"generation":{n},"parent":null}}"#));
         if n > 1 {
-            expected.push(format!(r#"orders://again ActorRestarted {{"generation":{n}}}"#));
+            expected
+                .push(format!(r#"orders://again ActorRestarted {{"generation":{n},"in_window":null,"limit":null}}"#));
         }
-        expected.push(format!(r#"orders://again ActorCrashed {{"generation":{n},"error":"boom","how":"panic"}}"#));
+        expected.push(format!(r#"orders://again ActorCrashed {{"generation":{n},"error":"boom","how":"panic","location":null,"message_type":null}}"#));
     }
     assert_eq!(scene.told().await, expected);
 }
@@ -151,7 +162,7 @@ async fn a_watched_actor_crashes_in_a_way_that_nobody_can_tell() {
     assert!(!scene.observer.watch(&stranger));
     let crash = scene.log.wait_for(LONG, |_| true).await.unwrap().fact;
     assert!(
-        matches!(crash, papyra::Fact::Event(crash) if crash.payload == json(r#"{"generation":1,"error":"boom","how":null}"#))
+        matches!(crash, papyra::Fact::Event(crash) if crash.payload == json(r#"{"generation":1,"error":"boom","how":null,"location":null,"message_type":null}"#))
     );
     assert_eq!(scene.facts().await.len(), 1);
 }

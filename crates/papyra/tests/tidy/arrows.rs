@@ -11,7 +11,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("contract", &["backend", "codec", "entry_stream", "options"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "log", "metrics", "recorder", "startup", "stats"]),
+    ("held", &["backup", "conformance", "log", "metrics", "observe", "recorder", "startup", "stats"]),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open", "quoted", "units"]),
 ];
 

@@ -8,7 +8,7 @@ const MAX_ENDED: usize = 10_000;
 
 /// The generation of each name.
 #[derive(Default)]
-pub(crate) struct Generations {
+pub(super) struct Generations {
     names: HashMap<String, Name>,
     /// The names without a living actor, by when they ended.
     ended: BTreeMap<u64, String>,
@@ -25,7 +25,7 @@ struct Name {
 
 impl Generations {
     /// Counts a start; the first is generation 1.
-    pub(crate) fn begin(&mut self, name: &str) -> u64 {
+    pub(super) fn begin(&mut self, name: &str) -> u64 {
         let known = self.names.entry(name.to_owned()).or_default();
         known.generation += 1;
         known.living += 1;
@@ -34,7 +34,7 @@ impl Generations {
     }
 
     /// Notes that an actor of this name ended.
-    pub(crate) fn end(&mut self, name: &str) {
+    pub(super) fn end(&mut self, name: &str) {
         let Some(known) = self.names.get_mut(name) else { return };
         known.living = known.living.saturating_sub(1);
         if known.living > 0 {

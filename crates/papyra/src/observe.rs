@@ -1,0 +1,34 @@
+//! Observe actors of any framework, and plain tasks: everything about observing that no framework dictates.
+//!
+//! An [`Observation`] knows how often each actor was started, how many messages were lost, and where facts go. The
+//! adapters for frameworks (`papyra-ractor`, `papyra-kameo`) are built on it; what they do anyone can do by hand.
+//!
+//! An actor's address is `SYSTEM://NAME`, or `SYSTEM://ID` if it has no name. Its generation counts how often an actor of
+//! this name began to start under this observation, from 1.
+//!
+//! | event | payload | when |
+//! |---|---|---|
+//! | `ActorStarted` | `generation`, `parent` | the actor takes its first message from now on; `parent` is its supervisor's address |
+//! | `ActorRestarted` | `generation`, `in_window`, `limit` | right behind `ActorStarted`, if it is not the first of its name: the so many-th restart of so many that the supervisor allows |
+//! | `ActorStartFailed` | `generation`, `error` | it did not come as far as taking messages; no generation if it was refused the name of a living actor |
+//! | `ActorStopped` | `generation`, `reason` | it ended without an error; a killed actor has the reason `killed` |
+//! | `ActorCrashed` | `generation`, `error`, `how`, `location`, `message_type` | it ended with an error: `how` is `panic` or `error` (returned), `location` is `FILE:LINE` of a panic, `message_type` what it was handling |
+//! | `SupervisionDecision` | `decision`, `context` | its supervisor decided to `restart` it, to `give_up`, to `escalate`, or to leave it stopped (`stop`); `context` is what the supervisor knew |
+//!
+//! What is not known is `null`. Texts are cut off behind 8 KiB.
+
+mod builder;
+mod crash;
+mod facts;
+mod generations;
+mod headcount;
+mod life;
+mod observation;
+mod supervision;
+
+pub use builder::ObservationBuilder;
+pub use crash::{Crash, panic_text};
+pub use headcount::{Headcount, Registry};
+pub use life::Life;
+pub use observation::{Observation, WeakObservation};
+pub use supervision::{Decision, Restart};

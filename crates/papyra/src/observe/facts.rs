@@ -1,0 +1,90 @@
+//! The events of an actor's life and what each carries: the one place where they are written.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Crash, Decision, Life, Restart};
+use crate::{ActorAddress, Event, Payload};
+
+/// The longest text of a panic, error or reason that is kept, in bytes: the fact of a crash must never be too large to record.
+const MAX_TEXT: usize = 8 * 1024;
+
+pub(super) fn started(life: &Life) -> Event {
+    #[derive(Serialize)]
+    struct Started<'a> {
+        generation: u64,
+        parent: Option<&'a str>,
+    }
+    of(life.address(), "ActorStarted", &Started { generation: life.generation(), parent: life.parent() })
+}
+
+pub(super) fn restarted(life: &Life, restart: Restart) -> Event {
+    #[derive(Serialize)]
+    struct Restarted {
+        generation: u64,
+        in_window: Option<u64>,
+        limit: Option<u64>,
+    }
+    let Restart { in_window, limit } = restart;
+    of(life.address(), "ActorRestarted", &Restarted { generation: life.generation(), in_window, limit })
+}
+
+/// There is no generation if the actor was refused the name of another, living one.
+pub(super) fn start_failed(actor: &ActorAddress, generation: Option<u64>, error: &str) -> Event {
+    #[derive(Serialize)]
+    struct StartFailed<'a> {
+        generation: Option<u64>,
+        error: &'a str,
+    }
+    of(actor, "ActorStartFailed", &StartFailed { generation, error: shortened(error) })
+}
+
+pub(super) fn stopped(life: &Life, reason: Option<&str>) -> Event {
+    #[derive(Serialize)]
+    struct Stopped<'a> {
+        generation: u64,
+        reason: Option<&'a str>,
+    }
+    let stopped = Stopped { generation: life.generation(), reason: reason.map(shortened) };
+    of(life.address(), "ActorStopped", &stopped)
+}
+
+pub(super) fn crashed(life: &Life, crash: &Crash) -> Event {
+    #[derive(Serialize)]
+    struct Crashed<'a> {
+        generation: u64,
+        error: &'a str,
+        how: Option<&'static str>,
+        location: Option<&'a str>,
+        message_type: Option<&'a str>,
+    }
+    let crashed = Crashed {
+        generation: life.generation(),
+        error: shortened(&crash.error),
+        how: crash.how.map(|how| how.as_str()),
+        location: crash.location.as_deref().map(shortened),
+        message_type: crash.message_type.as_deref().map(shortened),
+    };
+    of(life.address(), "ActorCrashed", &crashed)
+}
+
+pub(super) fn decided(actor: &ActorAddress, decision: Decision, context: &Payload) -> Event {
+    #[derive(Serialize)]
+    struct Decided<'a> {
+        decision: &'static str,
+        context: Option<&'a RawValue>,
+    }
+    // A payload is JSON, so this cannot fail.
+    let context = serde_json::from_str(context.as_json()).ok();
+    of(actor, "SupervisionDecision", &Decided { decision: decision.as_str(), context })
+}
+
+fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Event {
+    Event::new(actor.clone(), event_type).with_payload(Payload::of(payload))
+}
+
+pub(super) fn shortened(text: &str) -> &str {
+    let fits = |&end: &usize| text.is_char_boundary(end);
+    let end = (0..=text.len().min(MAX_TEXT)).rev().find(fits).unwrap_or(0);
+    &text[..end]
+}
