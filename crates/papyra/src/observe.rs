@@ -14,21 +14,35 @@
 //! | `ActorStopped` | `generation`, `reason` | it ended without an error; a killed actor has the reason `killed` |
 //! | `ActorCrashed` | `generation`, `error`, `how`, `location`, `message_type` | it ended with an error: `how` is `panic` or `error` (returned), `location` is `FILE:LINE` of a panic, `message_type` what it was handling |
 //! | `SupervisionDecision` | `decision`, `context` | its supervisor decided to `restart` it, to `give_up`, to `escalate`, or to leave it stopped (`stop`); `context` is what the supervisor knew |
+//! | `PoisonMessage` | `message_type`, `generations`, `error` | right behind `ActorCrashed`, if so many generations in a row, this one included, crashed on a message of the same type |
+//! | `MessageProcessed` | `message_type`, `count`, `total_seconds`, `max_seconds`, `since` | so many messages of a type were handled since that time (seconds since 1970); off unless asked for |
+//! | `ProcessPanicked` | `message`, `file`, `line`, `thread` | something panicked and no adapter caught it; of no actor; only with a [`PanicHook`] |
 //!
 //! What is not known is `null`. Texts are cut off behind 8 KiB.
 
 mod builder;
+mod caught;
 mod crash;
 mod facts;
 mod generations;
 mod headcount;
 mod life;
 mod observation;
+mod observing;
+mod panic_hook;
+mod poison;
+mod processing;
+mod redaction;
+mod storms;
 mod supervision;
+mod ticker;
 
 pub use builder::ObservationBuilder;
+pub use caught::{Caught, catch, caught, take_panic_location};
 pub use crash::{Crash, panic_text};
 pub use headcount::{Headcount, Registry};
 pub use life::Life;
 pub use observation::{Observation, WeakObservation};
+pub use panic_hook::PanicHook;
+pub use processing::Processing;
 pub use supervision::{Decision, Restart};

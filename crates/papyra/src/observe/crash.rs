@@ -6,7 +6,7 @@ use std::any::Any;
 ///
 /// ```
 /// use papyra::observe::Crash;
-/// let crash = Crash::panic("index out of bounds").at("src/orders.rs:42").handling("orders::Place");
+/// let crash = Crash::panic("index out of bounds").at(Some("src/orders.rs:42")).handling(Some("orders::Place"));
 /// # let _ = crash;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ impl Crash {
     }
 
     /// Says where it panicked, as `FILE:LINE`, if that is known.
-    pub fn at<L: Into<String>>(mut self, location: impl Into<Option<L>>) -> Self {
-        self.location = location.into().map(Into::into);
+    pub fn at(mut self, location: Option<impl Into<String>>) -> Self {
+        self.location = location.map(Into::into);
         self
     }
 
     /// Says which type of message it was handling, if it was handling one and that is known.
-    pub fn handling<T: Into<String>>(mut self, message_type: impl Into<Option<T>>) -> Self {
-        self.message_type = message_type.into().map(Into::into);
+    pub fn handling(mut self, message_type: Option<impl Into<String>>) -> Self {
+        self.message_type = message_type.map(Into::into);
         self
     }
 }

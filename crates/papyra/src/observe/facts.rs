@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Crash, Decision, Life, Restart};
-use crate::{ActorAddress, Event, Payload};
+use super::{Crash, Decision, Life, Restart, processing::Handled};
+use crate::{ActorAddress, Event, Payload, Timestamp};
 
 /// The longest text of a panic, error or reason that is kept, in bytes: the fact of a crash must never be too large to record.
 const MAX_TEXT: usize = 8 * 1024;
@@ -77,6 +77,53 @@ pub(super) fn decided(actor: &ActorAddress, decision: Decision, context: &Payloa
     // A payload is JSON, so this cannot fail.
     let context = serde_json::from_str(context.as_json()).ok();
     of(actor, "SupervisionDecision", &Decided { decision: decision.as_str(), context })
+}
+
+/// A sum over the messages of one type since a time.
+pub(super) fn processed(actor: &ActorAddress, handled: &Handled, since: &Timestamp) -> Event {
+    #[derive(Serialize)]
+    struct Processed<'a> {
+        message_type: &'a str,
+        count: u64,
+        total_seconds: f64,
+        max_seconds: f64,
+        since: f64,
+    }
+    let processed = Processed {
+        message_type: shortened(handled.message_type),
+        count: handled.count,
+        total_seconds: handled.total.as_secs_f64(),
+        max_seconds: handled.max.as_secs_f64(),
+        since: since.seconds(),
+    };
+    of(actor, "MessageProcessed", &processed)
+}
+
+/// So many generations in a row crashed on a message of this type.
+pub(super) fn poisoned(actor: &ActorAddress, message_type: &str, generations: u64, error: &str) -> Event {
+    #[derive(Serialize)]
+    struct Poisoned<'a> {
+        message_type: &'a str,
+        generations: u64,
+        error: &'a str,
+    }
+    let poisoned = Poisoned { message_type: shortened(message_type), generations, error: shortened(error) };
+    of(actor, "PoisonMessage", &poisoned)
+}
+
+/// A panic that no adapter catches. It concerns no actor.
+pub(super) fn panicked(system: &str, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) -> Event {
+    #[derive(Serialize)]
+    struct Panicked<'a> {
+        message: &'a str,
+        file: Option<&'a str>,
+        line: Option<u32>,
+        thread: Option<&'a str>,
+    }
+    let (file, line) = place.unzip();
+    let panicked =
+        Panicked { message: shortened(message), file: file.map(shortened), line, thread: thread.map(shortened) };
+    of(&ActorAddress::UNKNOWN, "ProcessPanicked", &panicked).with_system(system)
 }
 
 fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Event {

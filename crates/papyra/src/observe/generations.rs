@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::poison::LastCrash;
+
 /// How many names without a living actor are remembered; the name that ended longest ago is forgotten first. Without a
 /// bound, a program whose actors' names never come again would grow for ever.
 const MAX_ENDED: usize = 10_000;
@@ -21,6 +23,7 @@ struct Name {
     /// More than one for a moment: a name is free again while its old actor still cleans up.
     living: usize,
     ended_at: u64,
+    last_crash: Option<LastCrash>,
 }
 
 impl Generations {
@@ -31,6 +34,13 @@ impl Generations {
         known.living += 1;
         self.ended.remove(&known.ended_at);
         known.generation
+    }
+
+    /// Notes on which type of message this generation crashed: gives how many generations in a row now did so.
+    pub(super) fn crash(&mut self, name: &str, generation: u64, message_type: &str) -> u64 {
+        let Some(known) = self.names.get_mut(name) else { return 1 };
+        let crash = LastCrash::after(known.last_crash.as_ref(), generation, message_type);
+        known.last_crash.insert(crash).generations()
     }
 
     /// Notes that an actor of this name ended.

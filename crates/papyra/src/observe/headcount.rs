@@ -1,5 +1,7 @@
 //! What an audit counts; what is not known is `None`, never 0.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// How many of the observed actors are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,4 +31,49 @@ pub struct Registry {
 impl Registry {
     /// How many names an audit lists of each sort; adapters need not collect more.
     pub const MAX_NAMES: usize = 100;
+}
+
+/// What an incarnation is up to, as far as its [`Life`](super::Life) was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Starting { again: bool },
+    Alive,
+}
+
+/// All lives that have not ended, by their stage.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    starting: AtomicU64,
+    restarting: AtomicU64,
+    alive: AtomicU64,
+}
+
+impl Lives {
+    pub(super) fn enter(&self, stage: Stage) {
+        self.at(stage).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self, stage: Stage) {
+        self.at(stage).fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Nobody has told whether one of them is stopping.
+    pub(super) fn count(&self) -> Headcount {
+        let [starting, restarting, alive] =
+            [&self.starting, &self.restarting, &self.alive].map(|count| count.load(Ordering::Relaxed));
+        Headcount {
+            total: Some(starting + restarting + alive),
+            alive: Some(alive),
+            stopping: None,
+            restarting: Some(restarting),
+        }
+    }
+
+    fn at(&self, stage: Stage) -> &AtomicU64 {
+        match stage {
+            Stage::Starting { again: false } => &self.starting,
+            Stage::Starting { again: true } => &self.restarting,
+            Stage::Alive => &self.alive,
+        }
+    }
 }

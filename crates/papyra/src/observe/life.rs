@@ -1,6 +1,6 @@
 //! One incarnation of one actor.
 
-use super::{Crash, Restart, WeakObservation, facts};
+use super::{Crash, Observation, Processing, Restart, WeakObservation, facts, headcount::Stage};
 use crate::ActorAddress;
 
 /// One incarnation of one actor or task, from the moment it begins to start. It records what the incarnation lives
@@ -17,16 +17,23 @@ pub struct Life {
     name: Option<String>,
     generation: u64,
     parent: Option<String>,
+    stage: Stage,
+    processing: Option<Processing>,
 }
 
 impl Life {
-    pub(super) fn new(
-        observation: WeakObservation,
+    pub(super) fn begin(
+        observation: &Observation,
         address: ActorAddress,
         name: Option<String>,
         generation: u64,
     ) -> Self {
-        Life { observation, address, name, generation, parent: None }
+        let observing = observation.observing();
+        let stage = Stage::Starting { again: generation > 1 };
+        observing.lives.enter(stage);
+        let processing = observing.processing_of(&address);
+        let observation = observation.downgrade();
+        Life { observation, address, name, generation, parent: None, stage, processing }
     }
 
     /// The actor's address.
@@ -49,10 +56,19 @@ impl Life {
         self.parent = parent;
     }
 
+    /// What adds up the messages that this actor handles. `None` if nobody asked for it with
+    /// [`processing_every`](super::ObservationBuilder::processing_every): then there is no need to look at a clock.
+    pub fn processing(&self) -> Option<&Processing> {
+        self.processing.as_ref()
+    }
+
     /// The actor takes messages from now on.
-    pub fn started(&self) {
+    pub fn started(&mut self) {
         if let Some(observation) = self.observation.upgrade() {
-            observation.recorder().record(facts::started(self));
+            let observing = observation.observing();
+            observing.recorder.record(facts::started(self));
+            observing.lives.leave(std::mem::replace(&mut self.stage, Stage::Alive));
+            observing.lives.enter(self.stage);
         }
     }
 
@@ -65,30 +81,52 @@ impl Life {
 
     /// The actor did not come as far as taking messages.
     pub fn start_failed(self, error: &str) {
-        if let Some(observation) = self.observation.upgrade() {
-            observation.record_trouble(facts::start_failed(&self.address, Some(self.generation), error));
+        if let Some(observation) = self.ending() {
+            let failed = facts::start_failed(&self.address, Some(self.generation), error);
+            observation.observing().record_trouble(failed);
         }
     }
 
     /// The actor ended without an error; a killed one has the reason `killed`.
     pub fn stopped(self, reason: Option<&str>) {
-        if let Some(observation) = self.observation.upgrade() {
+        if let Some(observation) = self.ending() {
             observation.recorder().record(facts::stopped(&self, reason));
         }
     }
 
-    /// The actor ended with an error.
+    /// The actor ended with an error. If an earlier generation in a row crashed on the same type of message, an event
+    /// `PoisonMessage` says so as well.
     pub fn crashed(self, crash: &Crash) {
-        if let Some(observation) = self.observation.upgrade() {
-            observation.record_trouble(facts::crashed(&self, crash));
+        let Some(observation) = self.ending() else { return };
+        let observing = observation.observing();
+        observing.record_trouble(facts::crashed(&self, crash));
+        if let (Some(name), Some(message_type)) = (&self.name, &crash.message_type) {
+            let generations = observing.generations().crash(name, self.generation, message_type);
+            if generations > 1 {
+                let poisoned = facts::poisoned(&self.address, message_type, generations, &crash.error);
+                observing.recorder.record(poisoned);
+            }
         }
+    }
+
+    /// Records what was counted, which belongs before the end.
+    fn ending(&self) -> Option<Observation> {
+        let observation = self.observation.upgrade()?;
+        for sum in self.processing.iter().flat_map(Processing::take) {
+            observation.recorder().record(sum);
+        }
+        Some(observation)
     }
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if let (Some(name), Some(observation)) = (&self.name, self.observation.upgrade()) {
-            observation.generations().end(name);
+        if let Some(observation) = self.ending() {
+            let observing = observation.observing();
+            observing.lives.leave(self.stage);
+            if let Some(name) = &self.name {
+                observing.generations().end(name);
+            }
         }
     }
 }

@@ -2,14 +2,11 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
 };
 
-use super::{Decision, Headcount, Life, ObservationBuilder, Registry, facts, generations::Generations};
-use crate::{ActorAddress, Audit, DeadLetter, Event, Health, Payload, Recorder, Why};
+use super::{Decision, Headcount, Life, ObservationBuilder, Registry, facts, observing::Observing, ticker::Ticker};
+use crate::{ActorAddress, Payload, Recorder, Why};
 
 /// What one observer of an actor system knows, and where it records. Cheap to clone; all clones are the same observation.
 ///
@@ -21,7 +18,7 @@ use crate::{ActorAddress, Audit, DeadLetter, Event, Health, Payload, Recorder, W
 ///
 /// let life = observation.begin("worker");
 /// life.started();
-/// life.crashed(&Crash::panic("boom").at("src/worker.rs:7"));
+/// life.crashed(&Crash::panic("boom").at(Some("src/worker.rs:7")));
 /// observation.dead_letter(&observation.address("worker"), "orders::Place", Why::Stopped, || None);
 ///
 /// drop(observation);
@@ -30,18 +27,19 @@ use crate::{ActorAddress, Audit, DeadLetter, Event, Health, Payload, Recorder, W
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Observation(Arc<Inner>);
+pub struct Observation(Arc<Handle>);
 
-struct Inner {
-    system: String,
-    recorder: Recorder,
-    generations: Mutex<Generations>,
-    /// Since the observation began.
-    dead_letters: AtomicU64,
-    /// Crashes, failed starts and dead letters since the observation began.
-    troubles: AtomicU64,
-    /// Of them, and of the recorder's drops, those that an audit has already judged.
-    troubles_audited: AtomicU64,
+struct Handle {
+    observing: Arc<Observing>,
+    ticker: Option<Ticker>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // It ends first, so that the recorder is let go where the last handle is, and waits for its queue there.
+        drop(self.ticker.take());
+        self.observing.flush();
+    }
 }
 
 impl Observation {
@@ -50,55 +48,62 @@ impl Observation {
         ObservationBuilder::new(recorder.clone())
     }
 
-    pub(super) fn start(builder: ObservationBuilder) -> Self {
-        Observation(Arc::new(Inner {
-            system: builder.system,
-            recorder: builder.recorder,
-            generations: Mutex::default(),
-            dead_letters: AtomicU64::new(0),
-            troubles: AtomicU64::new(0),
-            troubles_audited: AtomicU64::new(0),
-        }))
+    pub(super) fn start(mut builder: ObservationBuilder) -> Self {
+        let (window, processing, audit) = (builder.window, builder.processing_every, builder.audit_every);
+        let count = builder.count.take();
+        let observing = Arc::new(Observing::new(builder));
+        let mut rounds = vec![observing.round(window, Observing::flush_dead_letters)];
+        rounds.extend(processing.map(|every| observing.round(every, Observing::flush_processing)));
+        rounds.extend(audit.map(|every| match count {
+            None => observing.round(every, |observing| observing.audit(observing.lives.count(), Registry::default())),
+            Some(mut count) => observing.round(every, move |observing| {
+                if let Some((headcount, registry)) = count() {
+                    observing.audit(headcount, registry);
+                }
+            }),
+        }));
+        Observation(Arc::new(Handle { observing, ticker: Ticker::start(rounds) }))
     }
 
     /// The actor system's name.
     pub fn system(&self) -> &str {
-        &self.0.system
+        &self.0.observing.system
     }
 
     /// Where facts go.
     pub fn recorder(&self) -> &Recorder {
-        &self.0.recorder
+        &self.0.observing.recorder
     }
 
     /// `SYSTEM://NAME`, the address of an actor by its name or by whatever else tells it from the others.
     pub fn address(&self, name: &str) -> ActorAddress {
-        ActorAddress::new(format!("{}://{name}", self.0.system))
+        ActorAddress::new(format!("{}://{name}", self.0.observing.system))
     }
 
     /// An actor or task of this name begins to start. Its generation is how often this has happened before, plus one;
     /// of names without a living actor the latest 10,000 are remembered.
     pub fn begin(&self, name: &str) -> Life {
-        let generation = self.generations().begin(name);
-        Life::new(self.downgrade(), self.address(name), Some(name.to_owned()), generation)
+        let generation = self.0.observing.generations().begin(name);
+        Life::begin(self, self.address(name), Some(name.to_owned()), generation)
     }
 
     /// An actor without a name begins to start; its id stands in its address, and its generation is always 1.
     pub fn begin_nameless(&self, id: impl fmt::Display) -> Life {
-        Life::new(self.downgrade(), self.address(&id.to_string()), None, 1)
+        Life::begin(self, self.address(&id.to_string()), None, 1)
     }
 
     /// An actor was refused its name, because a living one has it.
     pub fn start_refused(&self, name: &str, error: &str) {
-        self.record_trouble(facts::start_failed(&self.address(name), None, error));
+        self.0.observing.record_trouble(facts::start_failed(&self.address(name), None, error));
     }
 
     /// A supervisor decided what to do about this actor. The context says what it knew.
     pub fn decided(&self, actor: &ActorAddress, decision: Decision, context: &Payload) {
-        self.0.recorder.record(facts::decided(actor, decision, context));
+        self.0.observing.recorder.record(facts::decided(actor, decision, context));
     }
 
-    /// A message that this actor did not get. The payload is asked for only if payloads are to be recorded.
+    /// A message that this actor did not get. The payload is asked for only if payloads are to be recorded, and only of
+    /// letters that are recorded in full; see [`ObservationBuilder`] for both.
     pub fn dead_letter(
         &self,
         target: &ActorAddress,
@@ -106,49 +111,30 @@ impl Observation {
         why: Why,
         payload: impl FnOnce() -> Option<Payload>,
     ) {
-        let _ = payload;
-        self.count_dead_letters(1);
-        self.0.recorder.record(DeadLetter::new(target.clone(), facts::shortened(message_type)).with_why(why));
+        self.0.observing.dead_letter(target, message_type, why, payload);
     }
 
     /// Several messages that this actor did not get, of which no more is known than their number: one fact stands for
     /// all of them. None is no fact.
     pub fn dead_letters(&self, target: &ActorAddress, message_type: &str, why: Why, count: u64) {
-        if count == 0 {
-            return;
-        }
-        self.count_dead_letters(count);
-        let mut letter = DeadLetter::new(target.clone(), facts::shortened(message_type)).with_why(why);
-        letter.count = (count > 1).then_some(count);
-        self.0.recorder.record(letter);
+        self.0.observing.dead_letters(target, message_type, why, count);
+    }
+
+    /// How many lives of this observation have not ended, and what they are up to as far as they were told.
+    pub fn headcount(&self) -> Headcount {
+        self.0.observing.lives.count()
     }
 
     /// Records a snapshot of the whole system. Health is judged by what happened since the last one: crashes, failed
     /// starts, dead letters, drops of the recorder; and by dead names and orphans in the registry.
     pub fn audit(&self, headcount: Headcount, registry: Registry) {
-        let recorder = self.0.recorder.state();
-        let troubles = self.0.troubles.load(Ordering::Relaxed) + recorder.dropped;
-        let troubled = self.0.troubles_audited.swap(troubles, Ordering::Relaxed) < troubles;
-        let listed = [&registry.dead, &registry.orphans];
-        let well = !troubled && listed.iter().all(|names| names.as_ref().is_none_or(Vec::is_empty));
-        let at_most = |mut names: Vec<String>| {
-            names.truncate(Registry::MAX_NAMES);
-            names
-        };
+        self.0.observing.audit(headcount, registry);
+    }
 
-        let mut audit = Audit::new(self.system());
-        audit.total_actors = headcount.total;
-        audit.alive_actors = headcount.alive;
-        audit.stopping_actors = headcount.stopping;
-        audit.restarting_actors = headcount.restarting;
-        audit.registry_size = registry.size;
-        audit.registry_orphans = registry.orphans.map(at_most);
-        audit.registry_dead = registry.dead.map(at_most);
-        audit.dead_letters_count = Some(self.0.dead_letters.load(Ordering::Relaxed));
-        audit.scope = Some("observed".to_owned());
-        audit.health = Some(if well { Health::Ok } else { Health::Degraded });
-        audit.recorder = Some(recorder);
-        self.0.recorder.record(audit);
+    /// Records now what was only counted so far: dead letters, and what actors handled. The end of the last clone does
+    /// the same. A recorder that was shut down before records nothing of it.
+    pub fn flush(&self) {
+        self.0.observing.flush();
     }
 
     /// A hold that does not keep the observation alive, for what lives in an actor.
@@ -156,30 +142,20 @@ impl Observation {
         WeakObservation(Arc::downgrade(&self.0))
     }
 
-    pub(super) fn generations(&self) -> MutexGuard<'_, Generations> {
-        self.0.generations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn record_trouble(&self, event: Event) {
-        self.0.troubles.fetch_add(1, Ordering::Relaxed);
-        self.0.recorder.record(event);
-    }
-
-    fn count_dead_letters(&self, count: u64) {
-        self.0.dead_letters.fetch_add(count, Ordering::Relaxed);
-        self.0.troubles.fetch_add(count, Ordering::Relaxed);
+    pub(super) fn observing(&self) -> &Observing {
+        &self.0.observing
     }
 }
 
 impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observation").field("system", &self.0.system).finish_non_exhaustive()
+        f.debug_struct("Observation").field("system", &self.0.observing.system).finish_non_exhaustive()
     }
 }
 
 /// An [`Observation`] that may have ended.
 #[derive(Clone, Default)]
-pub struct WeakObservation(Weak<Inner>);
+pub struct WeakObservation(Weak<Handle>);
 
 impl WeakObservation {
     /// The observation, if it has not ended.

@@ -10,7 +10,8 @@ use crate::Fact;
 const RESERVED_PERCENT: usize = 25;
 
 /// Events that explain why a system went down: a flood of other facts must not push them out.
-const URGENT_EVENTS: [&str; 4] = ["ActorCrashed", "ActorStartFailed", "ActorRestarted", "SupervisionDecision"];
+const URGENT_EVENTS: [&str; 6] =
+    ["ActorCrashed", "ActorStartFailed", "ActorRestarted", "SupervisionDecision", "PoisonMessage", "ProcessPanicked"];
 
 /// Whether a fact may use the reserved room.
 pub(super) fn is_urgent(fact: &Fact) -> bool {
