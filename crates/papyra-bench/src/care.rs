@@ -142,7 +142,8 @@ fn maintaining(settings: &Settings, log: &Path, made: material::Made, rows: &mut
 fn looking(settings: &Settings, log: &Path, made: material::Made, rows: &mut Vec<Row>) -> Result<(), String> {
     let since = material::time_of(made.facts * 99 / 100).to_string();
     let torn = settings.dir.join("torn.ndjson");
-    fs::copy(log, &torn).map_err(|error| error.to_string())?;
+    // Synced, or the first to open it would pay for the copy.
+    fs::copy(log, &torn).and_then(|_| fs::File::open(&torn)?.sync_all()).map_err(|error| error.to_string())?;
     let commands = [
         papyra(settings, &["inspect", "events", "--since", &since], log),
         papyra(settings, &["inspect", "events"], log),

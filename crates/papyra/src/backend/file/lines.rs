@@ -7,7 +7,7 @@ use crate::codec::MAX_READ_LINE;
 
 /// How much is read at once.
 const BLOCK: usize = 256 << 10;
-/// How much is read at first when going backward: the newest entries are close to the end.
+/// How much is read at first: the newest entries are close to the end, and whoever probes a place wants one line of it.
 const FIRST_BLOCK: usize = 16 << 10;
 
 /// What stands between two newlines.
@@ -68,7 +68,7 @@ pub(super) fn behind_last_newline(file: &File, end: u64) -> io::Result<u64> {
 
 /// The place of the first newline from `from` on, before `end`.
 pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
-    let mut block = vec![0; BLOCK];
+    let mut block = vec![0; FIRST_BLOCK];
     let mut at = from;
     while at < end {
         let want = block.len().min((end - at) as usize);
@@ -80,6 +80,7 @@ pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Optio
             return Ok(Some(at + found as u64));
         }
         at += got as u64;
+        block.resize(BLOCK, 0);
     }
     Ok(None)
 }
@@ -96,6 +97,7 @@ pub(super) struct Forward {
     /// Where the next line begins in `buffer`.
     cursor: usize,
     end: u64,
+    block: usize,
     /// Bytes behind the last newline are a line too.
     with_last: bool,
 }
@@ -103,7 +105,7 @@ pub(super) struct Forward {
 impl Forward {
     /// `from` must be the beginning of a line.
     pub(super) fn new(file: Arc<File>, from: u64, end: u64) -> Self {
-        Forward { file, buffer: Vec::new(), held: 0, base: from, cursor: 0, end, with_last: false }
+        Forward { file, buffer: Vec::new(), held: 0, base: from, cursor: 0, end, block: FIRST_BLOCK, with_last: false }
     }
 
     /// The same, where what stands behind the last newline is a line too.
@@ -144,7 +146,8 @@ impl Forward {
                 }
                 self.fill(len as usize + 1)?;
             } else {
-                self.fill(searched + BLOCK)?;
+                self.fill(searched + self.block)?;
+                self.block = BLOCK;
             }
             if self.held - self.cursor <= searched {
                 return Ok(self.last());
