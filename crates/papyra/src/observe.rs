@@ -35,8 +35,10 @@ mod poison;
 mod processing;
 mod redaction;
 mod restart_count;
+mod sender;
 mod storms;
 mod supervision;
+mod task;
 mod ticker;
 
 pub use builder::ObservationBuilder;
@@ -49,4 +51,6 @@ pub use observation::{Observation, WeakObservation};
 pub use panic_hook::PanicHook;
 pub use processing::Processing;
 pub use restart_count::RestartCount;
+pub use sender::{ObservedSender, ObservedUnboundedSender};
 pub use supervision::{Decision, Restart};
+pub use task::{ObservedTask, Task, TaskGuard};

@@ -2,7 +2,7 @@
 
 use std::{future::pending, sync::Arc};
 
-use papyra_ractor::ractor::{self, Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use papyra_ractor::ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::Notify;
 
 pub(crate) enum Do {
@@ -18,7 +18,7 @@ pub(crate) enum Do {
 /// Its arguments say whether it starts.
 pub(crate) struct Doer;
 
-#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+#[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
 impl Actor for Doer {
     type Msg = Do;
     type State = Vec<RpcReplyPort<()>>;

@@ -5,7 +5,7 @@ use std::{future::pending, sync::Arc};
 use papyra_ractor::{
     ObservedRef, Observer, SpawnObserved,
     ractor::{
-        self, ActorProcessingErr, ActorRef,
+        ActorProcessingErr, ActorRef,
         factory::{
             DiscardMode, DiscardSettings, Factory, FactoryArguments, FactoryMessage, Job, Worker, WorkerBuilder,
             WorkerId, queues::DefaultQueue, routing::QueuerRouting,
@@ -39,7 +39,7 @@ impl WorkerBuilder<Packer, ()> for Packers {
 /// Packs its first job for ever.
 struct Packer(Arc<Notify>);
 
-#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+#[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
 impl Worker for Packer {
     type Key = u8;
     type Message = &'static str;
