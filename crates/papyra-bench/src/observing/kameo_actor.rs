@@ -70,7 +70,7 @@ pub(super) fn round(way: Way) -> Round {
             return Ok(taken);
         }
         let recorder = recorder()?;
-        let observer = Observer::start(&recorder).observation(|observation| match way {
+        let observer = Observer::start(&recorder).with(|observation| match way {
             Way::Processing => observation.processing_every(Duration::from_secs(1)),
             _ => observation,
         });
