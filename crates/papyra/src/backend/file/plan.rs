@@ -8,6 +8,8 @@ use super::{
     lines::{Backward, Forward, Raw},
     replace::Replacement,
     scan,
+    sections::{Section, sections},
+    stretch::{KINDS, Stretch},
 };
 use crate::{
     CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Result,
@@ -31,8 +33,8 @@ struct Figures {
 }
 
 impl Figures {
-    fn add(&mut self, bytes: u64) {
-        self.records += 1;
+    fn add(&mut self, records: u64, bytes: u64) {
+        self.records += records;
         self.bytes += bytes;
     }
 }
@@ -49,56 +51,102 @@ pub(super) struct Plan {
     kept_by_rule: u64,
     kept: Figures,
     header: Option<Header>,
+    /// What stays of the lines before sealing began, and behind it.
+    legacy_runs: Runs,
     runs: Runs,
 }
 
 impl Plan {
     /// Decides from the newest fact back. The file must be sound.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
-        let sound = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
+        let passed = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
         // Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
-        let unknown = sound.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default();
+        let unknown = passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default();
         let may_stop = unknown == 0;
         let failed = |error| Error::io("read", path, error);
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
             cut: wanted.retention.cut(wanted.now),
             size,
-            before: sound.entries.values().sum(),
+            before: passed.report.entries.values().sum(),
             unknown,
             kept_by_rule: 0,
             kept: Figures::default(),
             header: layout.header.clone(),
             layout,
+            legacy_runs: Runs::default(),
             runs: Runs::default(),
         };
         let (mut sealed, mut xor) = (0, 0);
         let mut dropped_through = plan.header.as_ref().map_or(0, |header| header.dropped_through);
-        let mut lines = Backward::new(file.clone(), plan.layout.sealed_from, end.offset);
-        while !(may_stop && plan.cut.is_closed())
-            && let Some(raw) = lines.next().map_err(failed)?
-        {
-            match Sound::of(&raw) {
-                Some(Sound::Fact { seq, crc, kind, timestamp }) => {
-                    if plan.decide(seq, kind, timestamp, raw.len()) {
-                        sealed += 1;
-                        xor ^= crc;
-                        plan.runs.add_before(raw.offset(), raw.offset() + raw.len());
+        for section in sections(&passed.sound, plan.layout.sealed_from, end.offset).into_iter().rev() {
+            if may_stop && plan.cut.is_closed() {
+                break;
+            }
+            let (from, to) = match section {
+                Section::Stretch(stretch) => match plan.decide_together(stretch) {
+                    None => (stretch.start, stretch.end),
+                    Some(false) => continue,
+                    Some(true) => {
+                        sealed += stretch.lines;
+                        xor ^= stretch.sealed.map_or(0, |run| run.xor);
+                        plan.runs.add_before(stretch.start, stretch.end);
+                        continue;
                     }
+                },
+                Section::Lines { from, to } => (from, to),
+            };
+            let mut lines = Backward::new(file.clone(), from, to);
+            while !(may_stop && plan.cut.is_closed())
+                && let Some(raw) = lines.next().map_err(failed)?
+            {
+                match Sound::of(&raw) {
+                    Some(Sound::Fact { seq, crc, kind, timestamp }) => {
+                        if plan.decide(seq, kind, timestamp, raw.len()) {
+                            sealed += 1;
+                            xor ^= crc;
+                            plan.runs.add_before(raw.offset(), raw.offset() + raw.len());
+                        }
+                    }
+                    Some(Sound::Header(header)) => dropped_through = header.dropped_through.max(dropped_through),
+                    None => return Err(changed(path)),
                 }
-                Some(Sound::Header(header)) => dropped_through = header.dropped_through.max(dropped_through),
-                None => return Err(changed(path)),
             }
         }
         let mut legacy = 0;
         let mut line = plan.layout.legacy_lines;
-        let mut lines = Backward::new(file.clone(), 0, plan.layout.sealed_from);
-        while !(may_stop && plan.cut.is_closed())
-            && let Some(raw) = lines.next().map_err(failed)?
-        {
-            let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
-            legacy += u64::from(plan.decide(line, kind, timestamp, raw.len()));
-            line -= 1;
+        for section in sections(&passed.sound, 0, plan.layout.sealed_from).into_iter().rev() {
+            if may_stop && plan.cut.is_closed() {
+                break;
+            }
+            let (from, to) = match section {
+                Section::Stretch(stretch) => {
+                    let together = plan.decide_together(stretch);
+                    if together.is_some() {
+                        line -= stretch.lines;
+                    }
+                    if together == Some(true) {
+                        legacy += stretch.lines;
+                        plan.legacy_runs.add_before(stretch.start, stretch.end);
+                    }
+                    if together.is_some() {
+                        continue;
+                    }
+                    (stretch.start, stretch.end)
+                }
+                Section::Lines { from, to } => (from, to),
+            };
+            let mut lines = Backward::new(file.clone(), from, to);
+            while !(may_stop && plan.cut.is_closed())
+                && let Some(raw) = lines.next().map_err(failed)?
+            {
+                let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
+                if plan.decide(line, kind, timestamp, raw.len()) {
+                    legacy += 1;
+                    plan.legacy_runs.add_before(raw.offset(), raw.offset() + raw.len());
+                }
+                line -= 1;
+            }
         }
         if let Some(header) = &mut plan.header {
             if plan.layout.legacy_lines > 0 {
@@ -111,10 +159,21 @@ impl Plan {
         Ok(plan)
     }
 
+    fn decide_together(&mut self, stretch: &Stretch) -> Option<bool> {
+        let sum = |at: usize| (KINDS[at], stretch.counts[at], stretch.bytes[at]);
+        let stay = self.cut.keeps_several(&[0, 1, 2, 3].map(sum), stretch.times);
+        if stay == Some(true) {
+            self.kept.add(stretch.lines, stretch.end - stretch.start);
+            let unknown = KINDS.iter().position(|kind| *kind == Kind::Unknown).map_or(0, |at| stretch.counts[at]);
+            self.kept_by_rule += stretch.lines - unknown;
+        }
+        stay
+    }
+
     fn decide(&mut self, seq: u64, kind: Kind, timestamp: f64, bytes: u64) -> bool {
         let stays = self.cut.keeps_at(Position::from_seq(seq), kind, timestamp, bytes);
         if stays {
-            self.kept.add(bytes);
+            self.kept.add(1, bytes);
             self.kept_by_rule += u64::from(kind != Kind::Unknown);
         }
         stays
@@ -132,37 +191,39 @@ impl Plan {
     pub(super) fn report(&self, report: &mut CompactionReport) {
         (report.before_records, report.after_records) = (self.before, self.kept.records);
         report.before_bytes = self.size;
-        report.after_bytes = if self.keeps_all() {
-            self.size
-        } else {
-            let mut header = Vec::new();
-            self.header.iter().for_each(|own| own.encode(&mut header));
-            self.kept.bytes + header.len() as u64
-        };
+        report.after_bytes = if self.keeps_all() { self.size } else { self.len() };
+    }
+
+    /// How long the rewritten file will be.
+    pub(super) fn len(&self) -> u64 {
+        let mut header = Vec::new();
+        self.header.iter().for_each(|own| own.encode(&mut header));
+        self.kept.bytes + header.len() as u64
     }
 
     /// Writes what stays, whole runs at a time.
     pub(super) fn write(&self, path: &Path, file: &Arc<File>, out: &mut Replacement) -> Result<()> {
         let failed = |error| Error::io("read", path, error);
         let mut run = Run::default();
-        let mut line = 0;
-        let mut lines = Forward::new(file.clone(), 0, self.layout.sealed_from);
-        while let Some(raw) = lines.next().map_err(failed)? {
-            line += 1;
-            let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
-            run.take(&raw, self.cut.stays_at(Position::from_seq(line), kind, timestamp), file, out)?;
+        if let Some(mut runs) = self.legacy_runs.known() {
+            runs.try_for_each(|(start, end)| out.copy(file, start, end))?;
+        } else {
+            let mut line = 0;
+            let mut lines = Forward::new(file.clone(), 0, self.layout.sealed_from);
+            while let Some(raw) = lines.next().map_err(failed)? {
+                line += 1;
+                let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
+                run.take(&raw, self.cut.stays_at(Position::from_seq(line), kind, timestamp), file, out)?;
+            }
+            run.end(file, out)?;
         }
-        run.end(file, out)?;
         if let Some(header) = &self.header {
             let mut bytes = Vec::new();
             header.encode(&mut bytes);
             out.write(&bytes)?;
         }
-        if let Some(runs) = self.runs.known() {
-            for (start, end) in runs {
-                out.copy(file, start, end)?;
-            }
-            return Ok(());
+        if let Some(mut runs) = self.runs.known() {
+            return runs.try_for_each(|(start, end)| out.copy(file, start, end));
         }
         let mut lines = Forward::new(file.clone(), self.layout.sealed_from, self.size);
         while let Some(raw) = lines.next().map_err(failed)? {
