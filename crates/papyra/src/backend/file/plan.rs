@@ -6,6 +6,7 @@ use super::{
     judge::{self, Is, Open},
     layout::{End, Layout},
     lines::{Backward, Forward, Raw},
+    pass::Passed,
     replace::Replacement,
     scan,
     sections::{Section, sections},
@@ -57,19 +58,26 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Decides from the newest fact back. The file must be sound.
+    /// Looks at the whole file, which must be sound, and decides.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
         let passed = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
-        // Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
-        let unknown = passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default();
-        let may_stop = unknown == 0;
-        let failed = |error| Error::io("read", path, error);
+        Plan::of(path, file, size, &passed, wanted)
+    }
+
+    /// Decides from the newest fact back. Stretches that stay or go as a whole are not looked at again.
+    pub(super) fn of(
+        path: &Path,
+        file: &Arc<File>,
+        size: u64,
+        passed: &Passed,
+        wanted: &CompactionConfig,
+    ) -> Result<Plan> {
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
             cut: wanted.retention.cut(wanted.now),
             size,
             before: passed.report.entries.values().sum(),
-            unknown,
+            unknown: passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default(),
             kept_by_rule: 0,
             kept: Figures::default(),
             header: layout.header.clone(),
@@ -79,28 +87,19 @@ impl Plan {
         };
         let (mut sealed, mut xor) = (0, 0);
         let mut dropped_through = plan.header.as_ref().map_or(0, |header| header.dropped_through);
-        for section in sections(&passed.sound, plan.layout.sealed_from, end.offset).into_iter().rev() {
-            if may_stop && plan.cut.is_closed() {
-                break;
-            }
-            let (from, to) = match section {
-                Section::Stretch(stretch) => match plan.decide_together(stretch) {
-                    None => (stretch.start, stretch.end),
-                    Some(false) => continue,
+        let parts = sections(&passed.sound, plan.layout.sealed_from, end.offset);
+        plan.newest_first(path, file, parts, |plan, older| {
+            match older {
+                Older::Stretch(stretch) => match plan.decide_together(stretch) {
                     Some(true) => {
                         sealed += stretch.lines;
                         xor ^= stretch.sealed.map_or(0, |run| run.xor);
                         plan.runs.add_before(stretch.start, stretch.end);
-                        continue;
                     }
+                    Some(false) => {}
+                    None => return Ok(false),
                 },
-                Section::Lines { from, to } => (from, to),
-            };
-            let mut lines = Backward::new(file.clone(), from, to);
-            while !(may_stop && plan.cut.is_closed())
-                && let Some(raw) = lines.next().map_err(failed)?
-            {
-                match Sound::of(&raw) {
+                Older::Line(raw) => match Sound::of(&raw) {
                     Some(Sound::Fact { seq, crc, kind, timestamp }) => {
                         if plan.decide(seq, kind, timestamp, raw.len()) {
                             sealed += 1;
@@ -110,44 +109,31 @@ impl Plan {
                     }
                     Some(Sound::Header(header)) => dropped_through = header.dropped_through.max(dropped_through),
                     None => return Err(changed(path)),
-                }
+                },
             }
-        }
+            Ok(true)
+        })?;
         let mut legacy = 0;
         let mut line = plan.layout.legacy_lines;
-        for section in sections(&passed.sound, 0, plan.layout.sealed_from).into_iter().rev() {
-            if may_stop && plan.cut.is_closed() {
-                break;
-            }
-            let (from, to) = match section {
-                Section::Stretch(stretch) => {
-                    let together = plan.decide_together(stretch);
-                    if together.is_some() {
-                        line -= stretch.lines;
-                    }
-                    if together == Some(true) {
-                        legacy += stretch.lines;
-                        plan.legacy_runs.add_before(stretch.start, stretch.end);
-                    }
-                    if together.is_some() {
-                        continue;
-                    }
-                    (stretch.start, stretch.end)
+        let parts = sections(&passed.sound, 0, plan.layout.sealed_from);
+        plan.newest_first(path, file, parts, |plan, older| {
+            let (stays, start, end, lines) = match older {
+                Older::Stretch(stretch) => match plan.decide_together(stretch) {
+                    Some(stays) => (stays, stretch.start, stretch.end, stretch.lines),
+                    None => return Ok(false),
+                },
+                Older::Line(raw) => {
+                    let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
+                    (plan.decide(line, kind, timestamp, raw.len()), raw.offset(), raw.offset() + raw.len(), 1)
                 }
-                Section::Lines { from, to } => (from, to),
             };
-            let mut lines = Backward::new(file.clone(), from, to);
-            while !(may_stop && plan.cut.is_closed())
-                && let Some(raw) = lines.next().map_err(failed)?
-            {
-                let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
-                if plan.decide(line, kind, timestamp, raw.len()) {
-                    legacy += 1;
-                    plan.legacy_runs.add_before(raw.offset(), raw.offset() + raw.len());
-                }
-                line -= 1;
+            line -= lines;
+            if stays {
+                legacy += lines;
+                plan.legacy_runs.add_before(start, end);
             }
-        }
+            Ok(true)
+        })?;
         if let Some(header) = &mut plan.header {
             if plan.layout.legacy_lines > 0 {
                 // Legacy lines are numbered by their place: those that stay move up, the sealed ones keep their numbers.
@@ -157,6 +143,38 @@ impl Plan {
             header.dropped_through = dropped_through;
         }
         Ok(plan)
+    }
+
+    /// Hands out the sections of a part of the file, the newest first, until nothing older can stay. A stretch that is not
+    /// decided on as a whole comes again line by line.
+    fn newest_first(
+        &mut self,
+        path: &Path,
+        file: &Arc<File>,
+        sections: Vec<Section<'_>>,
+        mut decide: impl FnMut(&mut Plan, Older<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        for section in sections.into_iter().rev() {
+            if self.is_over() {
+                break;
+            }
+            let (from, to) = match section {
+                Section::Stretch(stretch) if decide(self, Older::Stretch(stretch))? => continue,
+                Section::Stretch(&Stretch { start: from, end: to, .. }) | Section::Lines { from, to } => (from, to),
+            };
+            let mut lines = Backward::new(file.clone(), from, to);
+            while !self.is_over()
+                && let Some(raw) = lines.next().map_err(|error| Error::io("read", path, error))?
+            {
+                decide(self, Older::Line(raw))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
+    fn is_over(&self) -> bool {
+        self.unknown == 0 && self.cut.is_closed()
     }
 
     fn decide_together(&mut self, stretch: &Stretch) -> Option<bool> {
@@ -238,6 +256,12 @@ impl Plan {
         }
         run.end(file, out)
     }
+}
+
+/// What is to be decided on next.
+enum Older<'a> {
+    Stretch(&'a Stretch),
+    Line(Raw<'a>),
 }
 
 /// Neighbouring lines that stay.

@@ -59,12 +59,13 @@ pub(super) fn recover(
     if only(AnomalyKind::UnexpectedFile) {
         replace::remove_leftovers(path)?;
         report.after = Some(look()?.report);
+        report.proven = true;
         return Ok(report);
     }
-    let torn_only = only(AnomalyKind::TruncatedLine);
     if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
         report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
     }
+    let torn_only = only(AnomalyKind::TruncatedLine);
     if torn_only {
         settle(path)?;
         looked = look()?;
@@ -105,7 +106,7 @@ fn settle(path: &Path) -> Result<()> {
 
 /// Puts the sound facts of a file in its place. Gives how many entries were lost, and what the new file was found to be when
 /// it was read back.
-fn rewrite(
+pub(super) fn rewrite(
     path: &Path,
     looked: Looked,
     locks: &LockPaths,

@@ -108,6 +108,8 @@ impl Replacement {
                 return Err(Error::io("read", &self.target, io::ErrorKind::UnexpectedEof.into()));
             }
             self.grow(copied);
+            // What was copied is soon deleted: its memory is just right for what is written next.
+            storage::forget(from, end - left, copied);
             left -= copied;
         }
         Ok(())

@@ -23,12 +23,12 @@ use crate::{
     codec::{self, Head},
 };
 
-/// How much of a file is one piece of work, unless there would be too many of them.
-const PIECE: u64 = 4 << 20;
+/// How much of a file is one piece of work, unless there would be too many of them. Unit tests have small files of several pieces.
+const PIECE: u64 = if cfg!(test) { 4 << 10 } else { 4 << 20 };
 /// Into how many pieces a file is divided at most: each that is one stretch is remembered.
 const MAX_PIECES: u64 = 4096;
 /// Lines are rarely longer than this: so much behind a piece is waited for where the file is still being written.
-const BEHIND: u64 = 64 << 10;
+const BEHIND: u64 = if cfg!(test) { 256 } else { 64 << 10 };
 /// More threads than this gain nothing: memory is then the limit.
 const MAX_THREADS: usize = 4;
 
