@@ -7,6 +7,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use super::storage;
+
 /// So much is written before the disk is given work.
 const EACH: u64 = 32 << 20;
 
@@ -16,10 +18,16 @@ pub(super) struct EarlySync {
     /// How much has been written, and how much of it was to be synced.
     len: u64,
     wanted: u64,
-    thread: Option<(SyncSender<()>, JoinHandle<io::Result<()>>)>,
+    thread: Option<(SyncSender<u64>, JoinHandle<io::Result<()>>)>,
+    forgets: bool,
 }
 
 impl EarlySync {
+    /// For a file that nobody will read soon: what is on the disk leaves the memory.
+    pub(super) fn forgetting() -> Self {
+        EarlySync { forgets: true, ..EarlySync::default() }
+    }
+
     /// The file is so long by now.
     pub(super) fn tell(&mut self, file: &File, len: u64) {
         self.len = len;
@@ -28,11 +36,11 @@ impl EarlySync {
         }
         self.wanted = self.len;
         if self.thread.is_none() {
-            self.thread = begin(file).ok();
+            self.thread = begin(file, self.forgets).ok();
         }
         if let Some((wanted, _)) = &self.thread {
             // While one sync runs one more waits: that is enough.
-            let _ = wanted.try_send(());
+            let _ = wanted.try_send(len);
         }
     }
 
@@ -45,9 +53,19 @@ impl EarlySync {
     }
 }
 
-fn begin(file: &File) -> io::Result<(SyncSender<()>, JoinHandle<io::Result<()>>)> {
+fn begin(file: &File, forgets: bool) -> io::Result<(SyncSender<u64>, JoinHandle<io::Result<()>>)> {
     let (wanted, wishes) = mpsc::sync_channel(1);
     let file = file.try_clone()?;
-    let sync = move || wishes.iter().try_for_each(|()| file.sync_data());
+    let sync = move || {
+        let mut done = 0;
+        wishes.iter().try_for_each(|len| {
+            file.sync_data()?;
+            if forgets {
+                storage::forget(&file, done, len - done);
+                done = len;
+            }
+            Ok(())
+        })
+    };
     Ok((wanted, thread::Builder::new().name("papyra-early-sync".to_owned()).spawn(sync)?))
 }

@@ -50,7 +50,8 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
         Some(equal) => equal,
         None => {
             // Under another name first, so that an interrupted copy is never taken for evidence.
-            let placed = write_copy(&file, &partial).and_then(|crc| Ok((place(&partial, directory, name)?, crc)));
+            let placed =
+                write_copy(&file, bytes, &partial).and_then(|crc| Ok((place(&partial, directory, name)?, crc)));
             placed.map_err(|error| {
                 let _ = std::fs::remove_file(&partial);
                 Error::io("write the quarantine copy", &partial, error)
@@ -99,9 +100,10 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Copies a file, makes the copy durable, and gives the checksum of what was copied.
-fn write_copy(source: &File, path: &Path) -> io::Result<u32> {
+fn write_copy(source: &File, bytes: u64, path: &Path) -> io::Result<u32> {
     let mut copy = create(path)?;
-    let mut early = EarlySync::default();
+    storage::expect(&copy, bytes);
+    let mut early = EarlySync::forgetting();
     let (mut crc, mut len) = (0, 0);
     each_block(source, |block| {
         crc = crc32c::crc32c_append(crc, block);

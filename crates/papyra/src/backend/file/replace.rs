@@ -140,6 +140,7 @@ impl Replacement {
     /// From now on what is written is read back and checked, up to the `size` that the file will have;
     /// [`must_be_clean`](Replacement::must_be_clean) waits for the outcome. It goes into `report`.
     pub(super) fn read_back(&mut self, size: u64, report: ScanReport, progress: Option<&Progress>) -> Result<()> {
+        storage::expect(&self.file, size);
         let file = self.file.try_clone().map_err(|error| Error::io("read", &self.temporary, error))?;
         self.read_back = Some(ReadBack::begin(&self.temporary, file, size, report, progress)?);
         Ok(())

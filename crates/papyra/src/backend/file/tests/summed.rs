@@ -83,7 +83,7 @@ fn looked(path: &Path) -> scan::Looked {
 fn a_recovery_by_stretches_leaves_the_bytes_that_one_line_by_line_leaves() {
     let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
     let mut whole = 0;
-    for round in 0..240 {
+    for round in 0..80 {
         let mut bytes = log_of(round);
         for _ in 0..1 + chance.below(4) {
             damage(&mut bytes, &mut chance);
@@ -105,7 +105,7 @@ fn a_recovery_by_stretches_leaves_the_bytes_that_one_line_by_line_leaves() {
         assert_eq!(lost.0, lost.1, "round {round}");
         assert!(fs::read(&summed.path).unwrap() == fs::read(&single.path).unwrap(), "round {round}: other bytes");
     }
-    assert!(whole > 1000, "only {whole} stretches");
+    assert!(whole > 300, "only {whole} stretches");
 }
 
 fn looked_report(path: &Path) -> ScanReport {
@@ -124,7 +124,7 @@ fn a_compaction_by_stretches_keeps_what_one_line_by_line_keeps() {
     let mut chance = Chance(0x2545_f491_4f6c_dd1d);
     let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_600);
     let mut changed = 0;
-    for round in 0..200 {
+    for round in 0..60 {
         let place = Place::with(&log_of(round));
         let mut rule = |most: usize| Rule {
             max_records: (chance.below(3) == 0).then(|| chance.below(most) as u64),
@@ -155,7 +155,7 @@ fn a_compaction_by_stretches_keeps_what_one_line_by_line_keeps() {
             assert_eq!(place.found(), [], "round {round}: {retention:?}");
         }
     }
-    assert!(changed > 100, "only {changed} compactions changed anything");
+    assert!(changed > 30, "only {changed} compactions changed anything");
 }
 
 #[test]
