@@ -69,3 +69,22 @@ fn begin(file: &File, forgets: bool) -> io::Result<(SyncSender<u64>, JoinHandle<
     };
     Ok((wanted, thread::Builder::new().name("papyra-early-sync".to_owned()).spawn(sync)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_sync_that_failed_early_is_told_at_the_end() {
+        // A pipe can be written to but not synced.
+        let (_reader, writer) = io::pipe().unwrap();
+        let pipe = File::from(OwnedFd::from(writer));
+        let mut early = EarlySync::default();
+        early.tell(&pipe, EACH - 1);
+        assert!(early.finish().is_ok(), "so little is not synced early");
+        early.tell(&pipe, EACH);
+        assert!(early.finish().is_err());
+    }
+}

@@ -23,6 +23,7 @@ mod reader;
 mod recent;
 mod recover;
 mod replace;
+mod runs;
 mod salvage;
 mod scan;
 mod sections;

@@ -8,6 +8,7 @@ use super::{
     lines::{Backward, Forward, Raw},
     pass::Passed,
     replace::Replacement,
+    runs::{Run, Runs},
     scan,
     sections::{Section, sections},
     stretch::{KINDS, Stretch},
@@ -262,60 +263,6 @@ impl Plan {
 enum Older<'a> {
     Stretch(&'a Stretch),
     Line(Raw<'a>),
-}
-
-/// Neighbouring lines that stay.
-#[derive(Default)]
-struct Run {
-    start: u64,
-    end: u64,
-}
-
-impl Run {
-    fn take(&mut self, raw: &Raw<'_>, stays: bool, file: &File, out: &mut Replacement) -> Result<()> {
-        if !stays {
-            return Ok(());
-        }
-        if raw.offset() != self.end {
-            self.end(file, out)?;
-            self.start = raw.offset();
-        }
-        self.end = raw.offset() + raw.len();
-        Ok(())
-    }
-
-    fn end(&mut self, file: &File, out: &mut Replacement) -> Result<()> {
-        let (start, end) = (self.start, self.end);
-        *self = Run { start: end, end };
-        if end > start { out.copy(file, start, end) } else { Ok(()) }
-    }
-}
-
-/// How many runs are remembered from the deciding; with more of them each line is decided on a second time.
-const MAX_RUNS: usize = 4096;
-
-/// The runs of neighbouring lines that stay, the last one first.
-#[derive(Debug, Default)]
-struct Runs {
-    newest_first: Vec<(u64, u64)>,
-    too_many: bool,
-}
-
-impl Runs {
-    /// A line stays that stands before all others so far.
-    fn add_before(&mut self, start: u64, end: u64) {
-        let room = self.newest_first.len() < MAX_RUNS;
-        match self.newest_first.last_mut() {
-            Some(run) if run.0 == end => run.0 = start,
-            _ if room => self.newest_first.push((start, end)),
-            _ => self.too_many = true,
-        }
-    }
-
-    /// All runs in the order of the file, unless there were too many.
-    fn known(&self) -> Option<impl Iterator<Item = (u64, u64)>> {
-        (!self.too_many).then(|| self.newest_first.iter().rev().copied())
-    }
 }
 
 /// A line of the sealed part of a sound file.
