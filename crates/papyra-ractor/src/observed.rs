@@ -4,6 +4,7 @@ use std::{
     any::type_name,
     collections::BTreeMap,
     future::Future,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock, Weak, atomic::Ordering},
     time::Instant,
 };
@@ -39,7 +40,8 @@ impl<A: Actor> Observed<A> {
     async fn noted<T>(
         &self,
         handling: Option<&'static str>,
-        work: impl Future<Output = Result<T, ActorProcessingErr>>,
+        // By reference: a future that is handed on by value is copied, for each message.
+        work: Pin<&mut impl Future<Output = Result<T, ActorProcessingErr>>>,
     ) -> Result<T, ActorProcessingErr> {
         let (error, crash, done) = match caught(work).await {
             Ok(Ok(done)) => return Ok(done),
@@ -64,7 +66,7 @@ impl<A: Actor> Actor for Observed<A> {
             sight.enter(cell, &self.trail);
             sight.roster.with(cell.get_id().pid(), |known| known.cell = Arc::downgrade(cell));
         }
-        self.noted(None, async { self.actor.pre_start(myself, args).await }).await
+        self.noted(None, pin!(async { self.actor.pre_start(myself, args).await })).await
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
@@ -73,11 +75,11 @@ impl<A: Actor> Actor for Observed<A> {
             let parent = sight.parent_of(&myself);
             sight.roster.with(myself.get_id().pid(), |known| known.life.set_parent(parent));
         }
-        self.noted(None, async { self.actor.post_start(myself, state).await }).await
+        self.noted(None, pin!(async { self.actor.post_start(myself, state).await })).await
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.noted(None, async { self.actor.post_stop(myself, state).await }).await
+        self.noted(None, pin!(async { self.actor.post_stop(myself, state).await })).await
     }
 
     async fn handle(
@@ -89,7 +91,8 @@ impl<A: Actor> Actor for Observed<A> {
         let Trail { message_type, mailbox, processing, .. } = &*self.trail;
         mailbox.taken();
         let begun = processing.get().map(|processing| (processing, Instant::now()));
-        let handled = self.noted(Some(message_type), async { self.actor.handle(myself, message, state).await }).await;
+        let handled =
+            self.noted(Some(message_type), pin!(async { self.actor.handle(myself, message, state).await })).await;
         if let Some((processing, begun)) = begun {
             processing.handled(message_type, begun.elapsed());
         }
@@ -108,7 +111,8 @@ impl<A: Actor> Actor for Observed<A> {
             }
             _ => None,
         };
-        let heeded = self.noted(None, async { self.actor.handle_supervisor_evt(myself, heard, state).await }).await;
+        let heeded =
+            self.noted(None, pin!(async { self.actor.handle_supervisor_evt(myself, heard, state).await })).await;
         // A supervisor that fails over its child's end leaves the decision to its own supervisor.
         if let (Err(error), Some(child), Some(sight)) = (&heeded, child, self.sight.upgrade()) {
             let (child, error) = (sight.address_of(&child).to_string(), error.to_string());

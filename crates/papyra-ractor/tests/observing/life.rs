@@ -2,7 +2,7 @@
 
 use papyra_ractor::{
     ObservedRef, SpawnObserved,
-    ractor::{Actor, ActorRef, ActorRuntime, SpawnErr, concurrency::JoinHandle},
+    ractor::{Actor, ActorRef, ActorRuntime, ActorStatus, SpawnErr, concurrency::JoinHandle},
 };
 use tokio::sync::Notify;
 
@@ -85,6 +85,38 @@ async fn an_actor_killed_while_it_starts_is_a_failed_start() {
     assert!(join.await.unwrap().is_err());
     assert_eq!(scene.wait_for("ActorStartFailed").await.actor_address, "orders://slow".into());
     assert_eq!(scene.facts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_actor_killed_before_its_first_step_is_a_failed_start() {
+    for name in [Some("unborn".to_owned()), None] {
+        let scene = Scene::new().await;
+        let spawned = Player::spawn_instant_observed(&scene.observer, name, Player, Start::Well, None);
+        let (player, join) = spawned.unwrap();
+        // Nobody else runs on this thread until the first wait.
+        player.kill();
+        assert!(join.await.unwrap().is_err());
+        let address = player.get_name().unwrap_or_else(|| player.get_id().to_string());
+        let error = "killed, or refused by its supervisor, before it had started";
+        let failed = format!(r#"orders://{address} ActorStartFailed {{"generation":1,"error":"{error}"}}"#);
+        assert_eq!(scene.told().await, [failed]);
+    }
+}
+
+#[tokio::test]
+async fn watching_an_observed_actor_as_it_stops_does_not_lose_its_end() {
+    let scene = Scene::new().await;
+    let (player, _) = scene.player("leaving").await;
+    count(&player).await;
+    player.stop(None);
+    while player.get_status() < ActorStatus::Stopping {
+        tokio::task::yield_now().await;
+        scene.observer.watch(&player);
+    }
+    scene.observer.watch(&player);
+    player.wait(None).await.unwrap();
+    let told = scene.told().await;
+    assert_eq!(told[1..], [r#"orders://leaving ActorStopped {"generation":1,"reason":null}"#]);
 }
 
 #[tokio::test]
