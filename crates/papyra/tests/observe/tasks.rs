@@ -3,12 +3,14 @@
 use std::{
     future::{pending, ready},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use papyra::{
     Payload,
-    observe::{Crash, Observation},
+    observe::{Crash, Observation, TaskGuard},
 };
 use tokio::sync::mpsc::{channel, unbounded_channel};
 
@@ -112,6 +114,28 @@ async fn a_guard_lives_a_life_of_its_own() {
         r#"orders://importer ActorCrashed {"generation":4,"error":"no file","how":"error","location":null,"message_type":null}"#,
     ];
     assert_eq!(ends, expected);
+}
+
+/// As actix has it: the actor is a part of its own future, which its runtime drops.
+struct Actor {
+    _life: TaskGuard,
+}
+
+impl Future for Actor {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        panic!("no luck")
+    }
+}
+
+#[tokio::test]
+async fn a_guard_within_an_actor_tells_a_panic_from_a_stop() {
+    let told = recorded(async |observation| {
+        let actor = Actor { _life: observation.task("importer").guard() };
+        assert!(tokio::spawn(actor).await.unwrap_err().is_panic());
+    });
+    assert!(told.await[1].starts_with("orders://importer ActorCrashed "));
 }
 
 #[tokio::test]
