@@ -41,7 +41,7 @@ impl Trail {
 
     /// The wrapper is gone.
     pub(crate) fn leave(&self) {
-        self.gone.store(true, Ordering::Relaxed);
+        self.gone.store(true, Ordering::Release);
         // The spawner sets the id and then asks whether the wrapper is gone; the wrapper does it the other way round. With
         // the two fences, at least one of both sees what the other did.
         fence(Ordering::SeqCst);
@@ -51,7 +51,7 @@ impl Trail {
     /// `pre_start`, a supervisor that is stopping.
     pub(crate) fn start_failed(&self) -> Option<u64> {
         fence(Ordering::SeqCst);
-        let failed = self.gone.load(Ordering::Relaxed) && !self.launched.load(Ordering::Relaxed);
+        let failed = self.gone.load(Ordering::Acquire) && !self.launched.load(Ordering::Relaxed);
         self.id.get().copied().filter(|_| failed)
     }
 }
