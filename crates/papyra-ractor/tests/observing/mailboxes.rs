@@ -1,8 +1,14 @@
 //! What an actor leaves in its mailbox.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use papyra::{Fact, Why};
 use papyra_ractor::{
     SpawnObserved,
-    ractor::{Actor, ActorRef},
+    ractor::{Actor, ActorProcessingErr, ActorRef},
 };
 use tokio::sync::Notify;
 
@@ -79,4 +85,56 @@ async fn a_stranger_is_not_counted() {
     join.await.unwrap();
     let told = scene.told().await;
     assert!(told.len() == 2 && told[1].contains("ActorCrashed"), "{told:?}");
+}
+
+/// Counts what it handles.
+struct Counting(Arc<AtomicU64>);
+
+#[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
+impl Actor for Counting {
+    type Msg = ();
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_is_accepted_is_handled_or_left_however_senders_race_with_the_end() {
+    let scene = Scene::with(|observation| observation.dead_letters_in_full(u64::MAX)).await;
+    let (handled, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    for round in 0..100 {
+        let actor = Counting(handled.clone());
+        let (actor, join) = Counting::spawn_observed(&scene.observer, None, actor, ()).await.unwrap();
+        let senders = [(); 2].map(|()| {
+            let (actor, accepted) = (actor.clone(), accepted.clone());
+            tokio::task::spawn_blocking(move || {
+                while actor.cast(()).is_ok() {
+                    accepted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        });
+        while round > 0 && handled.load(Ordering::Relaxed) < round * 50 {
+            tokio::task::yield_now().await;
+        }
+        actor.kill();
+        join.await.unwrap();
+        for sender in senders {
+            sender.await.unwrap();
+        }
+    }
+    let (handled, accepted) = (handled.load(Ordering::Relaxed), accepted.load(Ordering::Relaxed));
+    let left = |fact: &Fact| match fact {
+        Fact::DeadLetter(letter) if letter.why == Some(Why::LeftInMailbox) => letter.count.unwrap_or(1),
+        _ => 0,
+    };
+    let left: u64 = scene.facts().await.iter().map(left).sum();
+    assert_eq!(handled + left, accepted, "{handled} handled, {left} left");
 }
