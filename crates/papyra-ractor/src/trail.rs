@@ -55,3 +55,32 @@ impl Trail {
         self.id.get().copied().filter(|_| failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_second_knows_of_the_failed_start() {
+        let spawner_first = Trail::default();
+        spawner_first.id.set(7).unwrap();
+        assert_eq!(spawner_first.start_failed(), None);
+        spawner_first.leave();
+        assert_eq!(spawner_first.start_failed(), Some(7));
+
+        let wrapper_first = Trail::default();
+        wrapper_first.leave();
+        assert_eq!(wrapper_first.start_failed(), None);
+        wrapper_first.id.set(7).unwrap();
+        assert_eq!(wrapper_first.start_failed(), Some(7));
+    }
+
+    #[test]
+    fn an_actor_that_was_launched_has_an_end_of_its_own() {
+        let trail = Trail::default();
+        trail.id.set(7).unwrap();
+        trail.launched.store(true, Ordering::Relaxed);
+        trail.leave();
+        assert_eq!(trail.start_failed(), None);
+    }
+}

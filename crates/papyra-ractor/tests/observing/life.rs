@@ -2,7 +2,7 @@
 
 use papyra_ractor::{
     ObservedRef, SpawnObserved,
-    ractor::{Actor, ActorRef, ActorRuntime, ActorStatus, SpawnErr, concurrency::JoinHandle},
+    ractor::{Actor, ActorRef, ActorRuntime, SpawnErr, concurrency::JoinHandle},
 };
 use tokio::sync::Notify;
 
@@ -104,22 +104,6 @@ async fn an_actor_killed_before_its_first_step_is_a_failed_start() {
 }
 
 #[tokio::test]
-async fn watching_an_observed_actor_as_it_stops_does_not_lose_its_end() {
-    let scene = Scene::new().await;
-    let (player, _) = scene.player("leaving").await;
-    count(&player).await;
-    player.stop(None);
-    while player.get_status() < ActorStatus::Stopping {
-        tokio::task::yield_now().await;
-        scene.observer.watch(&player);
-    }
-    scene.observer.watch(&player);
-    player.wait(None).await.unwrap();
-    let told = scene.told().await;
-    assert_eq!(told[1..], [r#"orders://leaving ActorStopped {"generation":1,"reason":null}"#]);
-}
-
-#[tokio::test]
 async fn a_start_under_a_taken_name_fails_and_has_no_generation() {
     let scene = Scene::new().await;
     let (first, join) = scene.player("taken").await;
@@ -186,21 +170,4 @@ async fn an_actor_without_a_name_is_known_by_its_id() {
     let killed = format!(r#"orders://{id} ActorStopped {{"generation":1,"reason":"killed"}}"#);
     // Killed before it took a message, it has not started; ractor tells its end all the same.
     assert_eq!(scene.told().await, [killed]);
-}
-
-#[tokio::test]
-async fn a_watched_actor_crashes_in_a_way_that_nobody_can_tell() {
-    let scene = Scene::new().await;
-    let (stranger, join): (ActorRef<Tell>, _) =
-        Player::spawn(Some("stranger".into()), Player, Start::Well).await.unwrap();
-    assert_eq!(count(&stranger).await, 1); // so its start is over, and was not seen
-    assert!(scene.observer.watch(&stranger));
-    stranger.cast(Tell::Panic).unwrap();
-    join.await.unwrap();
-    assert!(!scene.observer.watch(&stranger));
-    let crash = scene.log.wait_for(LONG, |_| true).await.unwrap().fact;
-    assert!(
-        matches!(crash, papyra::Fact::Event(crash) if crash.payload == json(r#"{"generation":1,"error":"boom","how":null,"location":null,"message_type":null}"#))
-    );
-    assert_eq!(scene.facts().await.len(), 1);
 }

@@ -10,3 +10,4 @@ mod processing;
 mod scene;
 mod sending;
 mod supervision;
+mod watching;
