@@ -2,11 +2,11 @@
 
 use papyra_ractor::{
     ObservedRef, SpawnObserved,
-    ractor::{Actor, ActorRef, ActorRuntime, SpawnErr, concurrency::JoinHandle},
+    ractor::{ActorRuntime, SpawnErr, concurrency::JoinHandle},
 };
 use tokio::sync::Notify;
 
-use crate::scene::{LONG, Player, Scene, Start, Tell, count, json};
+use crate::scene::{Player, Scene, Start, Tell, count};
 
 /// The events of one actor that starts, is told one thing, and ends.
 async fn told_of(name: &str, tell: impl FnOnce(&ObservedRef<Tell>)) -> Vec<String> {
