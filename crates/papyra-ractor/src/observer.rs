@@ -28,6 +28,9 @@ use crate::{
 #[derive(Clone)]
 pub struct Observer {
     sight: Arc<Sight>,
+    /// The observation ends with the last of these, and it is an observer that drops it: not an actor which holds the sight
+    /// for a moment.
+    observation: Observation,
 }
 
 impl Observer {
@@ -65,7 +68,7 @@ impl Observer {
 
     /// What this observer records through: for tasks beside the actors, and for facts of your own.
     pub fn observation(&self) -> &Observation {
-        &self.sight.observation
+        &self.observation
     }
 
     /// Records an audit now; nothing after [`stop`](Observer::stop).
@@ -132,9 +135,10 @@ impl ObserverBuilder {
             Some((roster.count(), registered()))
         };
         let observation = self.observation.count_with(count).start();
-        let sight = Arc::new(Sight { observation, roster, watcher });
+        let seen_through = observation.downgrade().upgrade().unwrap_or_else(|| observation.clone());
+        let sight = Arc::new(Sight { observation: seen_through, roster, watcher });
         seen.get_or_init(|| Arc::downgrade(&sight));
-        Ok(Observer { sight })
+        Ok(Observer { sight, observation })
     }
 }
 

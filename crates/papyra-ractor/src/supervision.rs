@@ -20,7 +20,7 @@ type Spawned = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>
 /// The supervisor itself is watched, too: its end with too many restarts is recorded as the decision to give up, or to
 /// leave it to its own supervisor. Restarts are counted as a one-for-one supervisor counts them; with a strategy that
 /// restarts several children for one failure, each of them counts.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Supervision {
     sight: Weak<Sight>,
     restarts: Arc<RestartCount>,
@@ -55,11 +55,5 @@ impl Supervision {
             let spawned = spawn(Some(name), Observed::new(actor, sight.clone(), restart), args, Some(supervisor));
             Box::pin(async { spawned.await.map(|(child, _)| child.get_cell()) })
         }
-    }
-}
-
-impl std::fmt::Debug for Supervision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Supervision").field(&self.restarts).finish()
     }
 }

@@ -43,7 +43,7 @@ impl Trail {
 
     /// The wrapper is gone.
     pub(crate) fn leave(&self) {
-        self.gone.store(true, Ordering::Relaxed);
+        self.gone.store(true, Ordering::Release);
         // The spawner sets the id and then asks whether the wrapper is gone; the wrapper does it the other way round. With
         // the two fences, at least one of both sees what the other did.
         fence(Ordering::SeqCst);
@@ -53,7 +53,36 @@ impl Trail {
     /// `pre_start`, a supervisor that is stopping.
     pub(crate) fn start_failed(&self) -> Option<u64> {
         fence(Ordering::SeqCst);
-        let failed = self.gone.load(Ordering::Relaxed) && !self.launched.load(Ordering::Relaxed);
+        let failed = self.gone.load(Ordering::Acquire) && !self.launched.load(Ordering::Relaxed);
         self.id.get().copied().filter(|_| failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_second_knows_of_the_failed_start() {
+        let spawner_first = Trail::default();
+        spawner_first.id.set(7).unwrap();
+        assert_eq!(spawner_first.start_failed(), None);
+        spawner_first.leave();
+        assert_eq!(spawner_first.start_failed(), Some(7));
+
+        let wrapper_first = Trail::default();
+        wrapper_first.leave();
+        assert_eq!(wrapper_first.start_failed(), None);
+        wrapper_first.id.set(7).unwrap();
+        assert_eq!(wrapper_first.start_failed(), Some(7));
+    }
+
+    #[test]
+    fn an_actor_that_was_launched_has_an_end_of_its_own() {
+        let trail = Trail::default();
+        trail.id.set(7).unwrap();
+        trail.launched.store(true, Ordering::Relaxed);
+        trail.leave();
+        assert_eq!(trail.start_failed(), None);
     }
 }
