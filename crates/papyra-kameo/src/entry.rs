@@ -16,12 +16,19 @@ use kameo::{
 };
 use papyra::{
     ActorAddress,
-    observe::{Processing, WeakObservation},
+    observe::{Life, Processing, WeakObservation},
 };
 use tokio::sync::Notify;
 
 /// How many pieces of news wait for a follower at most: it takes them at once, unless its runtime is gone.
 const MAX_NEWS: usize = 1_000;
+
+/// Whether any observer of this process measures what actors handle: as long as none does, that costs nothing.
+static MEASURED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_measured() -> bool {
+    MEASURED.load(Ordering::Relaxed)
+}
 
 /// Something that somebody else saw before the actor's follower.
 pub(crate) enum News {
@@ -69,6 +76,24 @@ impl Entry {
             news: Mutex::default(),
             bell: Notify::new(),
         }
+    }
+
+    /// The actor is done with what it had in hand, if that was noted: it counts as handled. Its type.
+    pub(crate) fn put_down(&self) -> Option<&'static str> {
+        let (message_type, since) = lock(&self.in_hand).take()?;
+        if let Some(processing) = &*lock(&self.processing) {
+            processing.handled(message_type, since.elapsed());
+        }
+        Some(message_type)
+    }
+
+    /// Another incarnation begins.
+    pub(crate) fn begin(&self, life: &Life) {
+        *lock(&self.detail) = Detail::default();
+        let processing = life.processing().cloned();
+        MEASURED.fetch_or(processing.is_some(), Ordering::Relaxed);
+        *lock(&self.processing) = processing;
+        self.restarting.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn is_restarting(&self) -> bool {

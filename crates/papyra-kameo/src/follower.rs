@@ -25,19 +25,24 @@ const CLEANS_UP: Duration = Duration::from_secs(1);
 /// Stands for a reason that kameo told nobody.
 const UNSEEN: &str = "unknown: nobody saw how this incarnation ended";
 
+/// Tells that observation is over: by its value, or because its sender is gone.
+pub(crate) type Over = watch::Receiver<bool>;
+
 /// A task of the observer's. It holds the actor weakly, and ends with it, or with the observation.
 pub(crate) struct Follower {
-    pub(crate) id: u64,
+    pub(crate) number: u64,
     pub(crate) entry: Arc<Entry>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) observation: WeakObservation,
-    /// Changes when observation ends.
-    pub(crate) over: watch::Receiver<()>,
+    pub(crate) over: Over,
 }
 
 /// What one incarnation came to.
 enum Seen {
-    End(End),
+    End {
+        end: End,
+        next_began: bool,
+    },
     /// The next one has begun, and this one still cleans up.
     Late,
     /// It is over, and how is not known.
@@ -58,8 +63,9 @@ impl Follower {
     /// Follows an actor that nobody restarts.
     pub(crate) async fn follow<A: Actor>(mut self, actor: WeakActorRef<A>, life: Life, started: bool) {
         let mailbox = actor.mailbox_sender().clone();
+        self.entry.begin(&life);
         let mut incarnation = Incarnation { life, actor: Some(actor), started };
-        if let Seen::End(end) = self.see(&mut incarnation, &mailbox, Some(Restart::default())).await {
+        if let Seen::End { end, .. } = self.see(&mut incarnation, &mailbox, Some(Restart::default())).await {
             self.record(end, incarnation.life);
         }
     }
@@ -75,18 +81,17 @@ impl Follower {
             let mut life = observation.begin(&name);
             drop(observation);
             life.set_parent(Some(plan.parent.clone()));
-            drop(take(&mut *lock(&self.entry.detail)));
-            self.entry.restarting.store(false, Ordering::Relaxed);
+            self.entry.begin(&life);
             if first.is_none() {
                 life.restarted(plan.restart());
             }
             let mut incarnation = Incarnation { life, actor: first.take(), started: false };
             match self.see(&mut incarnation, &mailbox, None).await {
-                Seen::End(end) => {
+                Seen::End { end, next_began } => {
                     self.entry.restarting.store(true, Ordering::Relaxed);
                     let decision = plan.decision_not_to_restart(&end);
                     self.record(end, incarnation.life);
-                    begun = self.begins_again(&mailbox).await;
+                    begun = next_began || self.begins_again(&mailbox).await;
                     if let (false, Some((decision, context)), Some(observation)) =
                         (begun, decision, self.observation.upgrade())
                     {
@@ -117,16 +122,16 @@ impl Follower {
                 biased;
                 start = incarnation.start(), if !started => match start {
                     Ok(()) => incarnation.tell_start(restart),
-                    Err(end) => return Seen::End(end),
+                    Err(end) => return Seen::End { end, next_began },
                 },
                 end = incarnation.end() => {
                     incarnation.tell_start(restart);
-                    return Seen::End(end);
+                    return Seen::End { end, next_began };
                 }
                 news = self.entry.hear() => match news {
                     News::Here(actor) if !known => incarnation.actor = actor.downcast().ok().map(|actor| *actor),
                     #[cfg(feature = "tracing")]
-                    News::Ended(reason) if !known => return Seen::End(End::of_text(&reason)),
+                    News::Ended(reason) if !known => return Seen::End { end: End::of_text(&reason), next_began },
                     News::Begins if !known => return Seen::Gone { next_began: true },
                     News::Abandoned if !known => return Seen::Gone { next_began: false },
                     News::Begins => next_began = true,
@@ -138,7 +143,7 @@ impl Follower {
                         return Seen::Gone { next_began: false };
                     }
                 }
-                _ = self.over.changed() => return Seen::ObservationEnded,
+                () = is_over(&mut self.over) => return Seen::ObservationEnded,
             }
         }
     }
@@ -162,12 +167,16 @@ impl Follower {
                     _ => {}
                 },
                 () = &mut closed => return false,
-                _ = self.over.changed() => return false,
+                () = is_over(&mut self.over) => return false,
             }
         }
     }
 
     fn record(&self, end: End, life: Life) {
+        // A message whose handler stopped the actor was handled all the same.
+        if end.is_normal() {
+            self.entry.put_down();
+        }
         end.record(life, take(&mut *lock(&self.entry.detail)));
     }
 }
@@ -197,17 +206,22 @@ impl<A: Actor> Incarnation<A> {
         }
     }
 
-    async fn clean_up(self, mut over: watch::Receiver<()>) {
+    async fn clean_up(self, mut over: Over) {
         select! {
             biased;
             end = self.end() => end.record(self.life, Detail::default()),
-            _ = over.changed() => {}
+            () = is_over(&mut over) => {}
         }
     }
 }
 
+async fn is_over(over: &mut Over) {
+    // An error means that the sender is gone.
+    let _ = over.wait_for(|over| *over).await;
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.roster.leave(self.id);
+        self.roster.leave(self.number);
     }
 }
