@@ -98,6 +98,8 @@ async fn child(scene: &Scene) -> (ActorRef<Parent>, ObservedRef<Player>) {
         .restart_limit(1, Duration::from_secs(60))
         .spawn()
         .await;
+    // kameo loses what waits for the start behind a message that ends the actor.
+    child.wait_for_startup().await;
     (parent, child)
 }
 
