@@ -3,12 +3,15 @@
 mod decode;
 mod encode;
 mod header;
+mod number;
 mod seal;
 
 pub(crate) use decode::{Form, decode, decode_head, members};
 pub(crate) use encode::{Stamp, encode_body, stamp};
 pub(crate) use header::{FORMAT, Header, HeaderLine};
-pub(crate) use seal::{Head, MAX_SEQ, Tail, claimed, head, is_sealed, looks_sealed, sealed_prefix, tail, was_sealed};
+pub(crate) use seal::{
+    Head, MAX_SEQ, Tail, claimed, is_sealed, looks_sealed, sealed_prefix, tail_and_head, was_sealed,
+};
 
 use crate::{Error, ErrorKind, Fact, Result};
 

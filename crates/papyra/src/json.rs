@@ -59,23 +59,31 @@ pub(crate) fn compact(text: &str, max_depth: usize) -> Result<String, String> {
 /// Takes the spaces between the parts of a valid JSON text away.
 pub(crate) fn strip(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => in_string = false,
-                _ => {}
-            }
-        } else if matches!(c, ' ' | '\t' | '\r' | '\n') {
-            continue;
-        } else if c == '"' {
-            in_string = true;
+    let mut rest = text;
+    loop {
+        let (between, string) = rest.split_at(memchr::memchr(b'"', rest.as_bytes()).unwrap_or(rest.len()));
+        between.split([' ', '\t', '\r', '\n']).for_each(|part| out.push_str(part));
+        if string.is_empty() {
+            return out;
         }
-        out.push(c);
+        let (string, behind) = string.split_at(end_of_string(string.as_bytes()));
+        out.push_str(string);
+        rest = behind;
     }
-    out
+}
+
+/// The length of the JSON string that bytes begin with, quotes included.
+fn end_of_string(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        // An escape: whatever follows the backslash does not end the string.
+        at += 1;
+    }
+    bytes.len()
 }
 
 /// Makes JSON of what Python's encoder writes beyond it: `NaN` and the infinities become `null`, half a surrogate pair

@@ -3,6 +3,7 @@
 /// The examples in the README and in the pages are compiled, so that they cannot grow old.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/observing.md")]
 #[doc = include_str!("../../../docs/operations/startup-checks.md")]
 struct Pages;
 

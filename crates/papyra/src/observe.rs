@@ -33,8 +33,10 @@ mod panic_hook;
 mod poison;
 mod processing;
 mod redaction;
+mod sender;
 mod storms;
 mod supervision;
+mod task;
 mod ticker;
 
 pub use builder::ObservationBuilder;
@@ -45,4 +47,6 @@ pub use life::Life;
 pub use observation::{Observation, WeakObservation};
 pub use panic_hook::PanicHook;
 pub use processing::Processing;
+pub use sender::{ObservedSender, ObservedUnboundedSender};
 pub use supervision::{Decision, Restart};
+pub use task::{ObservedTask, Task, TaskGuard};

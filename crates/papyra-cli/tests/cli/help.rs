@@ -4,27 +4,33 @@ use std::process::Command;
 
 use crate::lab::{Lab, events, finish};
 
-const COMMANDS: &[&[&str]] = &[
-    &[],
-    &["demo"],
-    &["append"],
-    &["inspect"],
-    &["inspect", "events"],
-    &["inspect", "audits"],
-    &["inspect", "dead-letters"],
-    &["inspect", "summary"],
-    &["doctor"],
-    &["doctor", "run"],
-    &["persistence"],
-    &["persistence", "scan"],
-    &["persistence", "recover"],
-    &["persistence", "compact"],
-    &["persistence", "startup-check"],
-    &["persistence", "inspect"],
-    &["config"],
-    &["config", "show"],
-    &["help"],
-];
+/// Every command, the program itself first, as the helps themselves tell them.
+fn commands(lab: &Lab) -> Vec<Vec<String>> {
+    let mut all = vec![Vec::new()];
+    let mut at = 0;
+    while let Some(command) = all.get(at).cloned() {
+        let help = lab.run(&words(&command, &["--help"]), "");
+        let listed = part(&help.stdout, "Commands:");
+        let names = listed.iter().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        all.extend(
+            names.filter_map(|line| Some([&command[..], &[line.split_whitespace().next()?.to_owned()]].concat())),
+        );
+        at += 1;
+    }
+    assert!(all.len() > 20 && all.contains(&vec!["persistence".to_owned(), "scan".to_owned()]), "{all:?}");
+    all
+}
+
+fn words<'a>(command: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    command.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+fn shell(lab: &Lab, line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    lab.settle(&mut shell);
+    shell.args(["-c", line]);
+    shell
+}
 
 /// The lines between a title and the next blank line.
 fn part<'a>(help: &'a str, title: &str) -> Vec<&'a str> {
@@ -32,10 +38,10 @@ fn part<'a>(help: &'a str, title: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_help_has_exit_codes_and_examples_that_run() {
-    for command in COMMANDS {
+fn every_help_has_exit_codes_and_examples_that_run_also_when_nobody_reads_what_they_print() {
+    for command in commands(&Lab::new()) {
         let lab = Lab::with(&events(1..=3));
-        let help = lab.run(&[*command, &["--help"]].concat(), "");
+        let help = lab.run(&words(&command, &["--help"]), "");
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{command:?}");
         assert!(help.stdout.len() > 200 && !help.stdout.contains('\u{1b}'), "{command:?}");
         let codes = part(&help.stdout, "Exit codes:");
@@ -43,11 +49,22 @@ fn every_help_has_exit_codes_and_examples_that_run() {
         let examples = part(&help.stdout, "Examples:");
         assert!(!examples.is_empty(), "{command:?}");
         for example in examples {
-            let mut shell = Command::new("sh");
-            lab.settle(&mut shell);
-            shell.args(["-c", example]);
+            let run = finish(shell(&lab, example), b"");
+            assert_eq!(run.code, Some(0), "{example} {run:?}");
+        }
+        // The same once more, into a pipe that nobody reads.
+        let lab = Lab::with(&events(1..=3));
+        for example in part(&help.stdout, "Examples:") {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut shell = shell(&lab, example);
+            shell.stdout(writer);
             let run = finish(shell, b"");
             assert_eq!(run.code, Some(0), "{example} {run:?}");
+            assert!(
+                !run.stderr.contains("panicked") && !run.stderr.to_lowercase().contains("pipe"),
+                "{example} {run:?}"
+            );
         }
     }
 }
@@ -55,9 +72,10 @@ fn every_help_has_exit_codes_and_examples_that_run() {
 #[test]
 fn help_about_a_command_is_its_help() {
     let lab = Lab::new();
-    for command in COMMANDS {
-        let asked = lab.run(&[&["help"], *command].concat(), "");
-        assert_eq!(asked.lines(), lab.run(&[*command, &["--help"]].concat(), "").lines(), "{command:?}");
+    for command in commands(&lab) {
+        let asked = lab.run(&[&["help"], &words(&command, &[])[..]].concat(), "");
+        let help = lab.run(&words(&command, &["--help"]), "");
+        assert_eq!(asked.lines(), help.lines(), "{command:?}");
     }
 }
 

@@ -275,6 +275,10 @@ impl<'de> serde::Deserialize<'de> for Name<'de> {
 
 /// The text of a JSON string; half a surrogate pair in it becomes U+FFFD.
 fn string(json: &str) -> Option<String> {
+    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(plain) = inner.filter(|inner| !inner.contains('\\')) {
+        return Some(plain.to_owned());
+    }
     serde_json::from_str(json).ok().or_else(|| serde_json::from_str(&json::lenient(json)?).ok())
 }
 

@@ -1,5 +1,6 @@
 //! The trailer that seals a line: `,"crc":"hhhhhhhh"}` over all raw bytes before it, and `,"seq":N` right before that.
 
+use super::number::{self, Digits, digits_at_end};
 use crate::{Kind, codec::decode};
 
 /// Length of `,"crc":"hhhhhhhh"}`.
@@ -90,65 +91,6 @@ pub(crate) struct Tail {
     pub(crate) seq: u64,
     /// Seconds by which facts came late so far, where the line carries it.
     pub(crate) skew: Option<f64>,
-    /// Where the members end and the tail begins.
-    pub(crate) start: usize,
-}
-
-/// The tail of a sealed line; `None` if it has no `seq` (a header, or not written by us).
-pub(crate) fn tail(line: &[u8]) -> Option<Tail> {
-    let end = line.len().checked_sub(TRAILER)?;
-    let (digits, start) = number_before(&line[..end], b",\"seq\":")?;
-    if digits.len() > 19 || digits.len() > 1 && digits[0] == b'0' {
-        return None;
-    }
-    let mut seq = 0_u64;
-    for digit in digits {
-        seq = seq * 10 + u64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-    }
-    if !(1..=MAX_SEQ).contains(&seq) {
-        return None;
-    }
-    let skew = number_before(&line[..start], b",\"skew\":").and_then(|(text, at)| number(text).zip(Some(at)));
-    Some(match skew {
-        Some((skew, at)) => Tail { seq, skew: Some(skew), start: at },
-        None => Tail { seq, skew: None, start },
-    })
-}
-
-/// The number that `bytes` end with and the place of its name, if the name stands right before it.
-fn number_before<'a>(bytes: &'a [u8], name: &[u8]) -> Option<(&'a [u8], usize)> {
-    let is_number = |b: &u8| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
-    // No number that we write is longer; the bound keeps a hostile line of digits cheap.
-    let digits = bytes.iter().rev().take(64).take_while(|b| is_number(b)).count();
-    let start = bytes.len() - digits;
-    let name_at = start.checked_sub(name.len())?;
-    (digits > 0 && &bytes[name_at..start] == name).then(|| (&bytes[start..], name_at))
-}
-
-/// A finite number. Those of usual length, as nearly all timestamps are, need no general parser: a whole number below 2^53
-/// divided by a power of ten up to 10^22 is rounded once, and so exact.
-fn number(text: &[u8]) -> Option<f64> {
-    let mut digits = 0_u64;
-    let mut decimals = None;
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' if at < 17 => digits = digits * 10 + u64::from(byte - b'0'),
-            b'.' if decimals.is_none() && at > 0 && at + 1 < text.len() => decimals = Some(text.len() - at - 1),
-            _ => return general(text),
-        }
-    }
-    let leading_zero = text.len() > 1 && text[0] == b'0' && text[1] != b'.';
-    if text.is_empty() || digits >= 1 << 53 || leading_zero {
-        return general(text);
-    }
-    const POWERS: [f64; 17] =
-        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16];
-    Some(digits as f64 / POWERS[decimals.unwrap_or(0)])
-}
-
-fn general(text: &[u8]) -> Option<f64> {
-    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    number.is_finite().then_some(number)
 }
 
 /// What a scan needs of a fact without decoding it.
@@ -158,58 +100,56 @@ pub(crate) struct Head {
     pub(crate) timestamp: f64,
 }
 
-/// Kind and timestamp of a sealed line, taken from where the encoder puts them; of a line that somebody else sealed, by
-/// decoding it.
-pub(crate) fn head(line: &[u8], tail: &Tail) -> Option<Head> {
-    known_head(&line[..tail.start]).or_else(|| {
+/// Tail and head of a sealed line; `None` if it is not a fact with a `seq`: a header, or not written by us. The head is taken
+/// from where the encoder puts it; of a line that somebody else sealed, by decoding it.
+#[inline]
+pub(crate) fn tail_and_head(line: &[u8]) -> Option<(Tail, Head)> {
+    let before = &line[..line.len().checked_sub(TRAILER)?];
+    let Digits { value: seq, count } = digits_at_end(before)?;
+    let (named, digits) = before.split_at(before.len() - count);
+    let mut members = named.strip_suffix(b",\"seq\":")?;
+    if count > 1 && digits[0] == b'0' || !(1..=MAX_SEQ).contains(&seq) {
+        return None;
+    }
+    let mut timestamp = named_number(members, TIMESTAMP);
+    let mut skew = None;
+    if let Err(Some((number, len))) = timestamp
+        && let Some(rest) = members[..members.len() - len].strip_suffix(SKEW)
+    {
+        (skew, members) = (Some(number), rest);
+        timestamp = named_number(members, TIMESTAMP);
+    }
+    let head = known_head(members, timestamp.ok()).or_else(|| {
         let fact = decode(std::str::from_utf8(line).ok()?, super::Form::Lenient).ok()?;
         Some(Head { kind: fact.kind(), timestamp: fact.timestamp().seconds() })
-    })
-}
-
-fn known_head(members: &[u8]) -> Option<Head> {
-    let rest = members.strip_prefix(b"{\"kind\":\"")?;
-    let (kind, timestamp) = if rest.starts_with(b"event\"") {
-        (Kind::Event, number_before(members, TIMESTAMP)?.0)
-    } else if rest.starts_with(b"dead_letter\"") {
-        (Kind::DeadLetter, number_before(members, TIMESTAMP)?.0)
-    } else if rest.starts_with(b"audit\"") {
-        let name = b"\",\"timestamp\":";
-        let start = memchr::memmem::find(members, name)? + name.len();
-        let end = memchr::memchr(b',', &members[start..])? + start;
-        (Kind::Audit, &members[start..end])
-    } else {
-        return None;
-    };
-    Some(Head { kind, timestamp: number(timestamp)? })
+    })?;
+    Some((Tail { seq, skew }, head))
 }
 
 const TIMESTAMP: &[u8] = b",\"timestamp\":";
+const SKEW: &[u8] = b",\"skew\":";
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The number that `bytes` end with if this name stands right before it; otherwise the number, if any, and its length.
+#[inline]
+fn named_number(bytes: &[u8], name: &[u8]) -> Result<f64, Option<(f64, usize)>> {
+    let (number, len) = number::at_end(bytes).ok_or(None)?;
+    if bytes[..bytes.len() - len].ends_with(name) { Ok(number) } else { Err(Some((number, len))) }
+}
 
-    #[test]
-    fn the_short_way_to_a_number_gives_what_the_long_way_gives() {
-        let mut seed = 88_172_645_463_325_252_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
-        for round in 0..200_000 {
-            let text = match round % 4 {
-                0 => format!("{}.{}", next() % 10_000_000_000, next() % 1_000_000),
-                1 => format!("{}", next() >> (next() % 64)),
-                2 => format!("{}.{:0>9}", next() % 100, next() % 1_000_000_000),
-                _ => format!("{:?}", f64::from_bits(next())),
-            };
-            assert_eq!(number(text.as_bytes()), general(text.as_bytes()), "{text}");
-        }
-        for odd in ["", ".", "1.", ".5", "1.2.3", "-1", "1e3", "00", "0.5", "0", "007"] {
-            assert_eq!(number(odd.as_bytes()), general(odd.as_bytes()), "{odd}");
-        }
+/// Kind and timestamp of a fact as the encoder writes it. An audit's timestamp is not its last member.
+#[inline]
+fn known_head(members: &[u8], last_timestamp: Option<f64>) -> Option<Head> {
+    let rest = members.strip_prefix(b"{\"kind\":\"")?;
+    if rest.starts_with(b"event\"") {
+        return Some(Head { kind: Kind::Event, timestamp: last_timestamp? });
     }
+    if rest.starts_with(b"dead_letter\"") {
+        return Some(Head { kind: Kind::DeadLetter, timestamp: last_timestamp? });
+    }
+    if !rest.starts_with(b"audit\"") {
+        return None;
+    }
+    let start = memchr::memmem::find(members, b"\",\"timestamp\":")? + 1 + TIMESTAMP.len();
+    let end = memchr::memchr(b',', &members[start..])? + start;
+    Some(Head { kind: Kind::Audit, timestamp: named_number(&members[..end], TIMESTAMP).ok()? })
 }

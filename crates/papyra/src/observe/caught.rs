@@ -14,8 +14,8 @@ use super::{Crash, panic_text};
 thread_local! {
     /// How many calls of [`catch`] this thread is in.
     static CATCHING: Cell<u32> = const { Cell::new(0) };
-    /// Where this thread panicked last, until somebody asks.
-    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// How this thread panicked last, until somebody asks; only an installed hook knows.
+    static LAST_PANIC: RefCell<Option<LastPanic>> = const { RefCell::new(None) };
 }
 
 /// A panic that was caught.
@@ -92,14 +92,24 @@ pub async fn caught<F: Future>(future: F) -> Result<F::Output, Caught> {
 /// Where this thread panicked last, as `FILE:LINE`, if a [`PanicHook`](super::PanicHook) is installed and nobody has asked
 /// yet. For adapters whose framework catches panics itself: to be asked on the thread that panicked, right behind it.
 pub fn take_panic_location() -> Option<String> {
-    LOCATION.try_with(|location| location.try_borrow_mut().ok()?.take()).ok().flatten()
+    take_last_panic()?.location
 }
 
-pub(super) fn note_panic_location(at: Option<String>) {
+/// What a hook has heard of a panic.
+pub(super) struct LastPanic {
+    pub(super) text: String,
+    pub(super) location: Option<String>,
+}
+
+pub(super) fn take_last_panic() -> Option<LastPanic> {
+    LAST_PANIC.try_with(|last| last.try_borrow_mut().ok()?.take()).ok().flatten()
+}
+
+pub(super) fn note_panic(panic: LastPanic) {
     // A thread that is ending has no memory of its own any more.
-    let _ = LOCATION.try_with(|location| {
-        if let Ok(mut location) = location.try_borrow_mut() {
-            *location = at;
+    let _ = LAST_PANIC.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            *last = Some(panic);
         }
     });
 }

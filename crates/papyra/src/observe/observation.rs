@@ -16,7 +16,7 @@ use crate::{ActorAddress, Payload, Recorder, Why};
 /// let recorder = Recorder::start(Log::memory())?;
 /// let observation = Observation::of(&recorder).system("orders").start();
 ///
-/// let life = observation.begin("worker");
+/// let mut life = observation.begin("worker");
 /// life.started();
 /// life.crashed(&Crash::panic("boom").at(Some("src/worker.rs:7")));
 /// observation.dead_letter(&observation.address("worker"), "orders::Place", Why::Stopped, || None);

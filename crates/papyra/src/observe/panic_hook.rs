@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Observation, WeakObservation,
-    caught::{note_panic_location, will_be_caught},
+    caught::{LastPanic, note_panic, will_be_caught},
     facts, panic_text,
 };
 use crate::{Event, Recorder};
@@ -76,7 +76,9 @@ impl PanicHook {
     }
 
     fn heard(&self, info: &PanicHookInfo<'_>) {
-        note_panic_location(info.location().map(|at| format!("{}:{}", at.file(), at.line())));
+        let text = facts::shortened(panic_text(info.payload()));
+        let location = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        note_panic(LastPanic { text: text.to_owned(), location });
         if !cfg!(panic = "abort") && will_be_caught() {
             return;
         }
@@ -87,7 +89,6 @@ impl PanicHook {
         }
         let Some(observation) = self.observation.upgrade() else { return };
         let recorder = observation.recorder();
-        let text = panic_text(info.payload());
         let place = info.location().map(|at| (at.file(), at.line()));
         let fact = facts::panicked(observation.system(), text, place, this.name());
         match self.wait {

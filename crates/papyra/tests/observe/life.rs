@@ -1,11 +1,11 @@
 //! Each life yields exactly its events.
 
 use papyra::{
-    Fact, Health, Payload,
-    observe::{Crash, Decision, Registry, Restart},
+    Fact, Health, Log, Payload, Recorder,
+    observe::{Crash, Decision, Observation, Registry, Restart},
 };
 
-use crate::scene::Scene;
+use crate::scene::{LONG, Scene};
 
 #[tokio::test]
 async fn a_life_yields_its_events_in_their_order() {
@@ -116,4 +116,21 @@ async fn an_audit_counts_lives_and_judges_what_is_new() {
     assert_eq!(counts.collect::<Vec<_>>(), expected);
     assert_eq!((audits[0].registry_size, &audits[0].registry_dead), (None, &None));
     assert_eq!(audits[2].registry_dead.as_ref().map(Vec::len), Some(Registry::MAX_NAMES));
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_lives_leave_every_fact_and_nothing_else() {
+    const LIVES: u64 = 100_000;
+    let log = Log::memory();
+    let recorder = Recorder::builder(log).queue_bytes(1 << 30).start().unwrap();
+    let observation = Observation::of(&recorder).processing_every(LONG).start();
+    for n in 0..LIVES {
+        let mut life = observation.begin(&n.to_string());
+        life.started();
+        life.stopped(None);
+    }
+    assert_eq!(observation.headcount().total, Some(0));
+    drop(observation);
+    let report = recorder.shutdown(LONG).await;
+    assert_eq!((report.written, report.dropped), (2 * LIVES, 0));
 }

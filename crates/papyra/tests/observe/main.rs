@@ -5,3 +5,4 @@ mod life;
 mod panics;
 mod processing;
 mod scene;
+mod tasks;

@@ -73,8 +73,8 @@ pub(super) fn judge(line: &[u8], parts: &mut Vec<Part>) {
 /// A line that is a whole sealed fact, as nearly every line is.
 pub(super) fn sealed_fact(line: &[u8]) -> Option<(Tail, Head, u32)> {
     let crc = codec::is_sealed(line)?;
-    let tail = codec::tail(line)?;
-    Some((tail, codec::head(line, &tail).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?, crc))
+    let (tail, head) = codec::tail_and_head(line).filter(|_| !line.starts_with(b"{\"kind\":\"log\""))?;
+    Some((tail, head, crc))
 }
 
 fn push_junk(parts: &mut Vec<Part>, range: Range<usize>) {
@@ -93,7 +93,7 @@ fn push_sealed(parts: &mut Vec<Part>, line: &[u8], range: Range<usize>) {
 fn sealed(line: &[u8], crc: u32) -> Is {
     match codec::Header::decode(line) {
         Some(header) => Is::Header(header),
-        None => match codec::tail(line).and_then(|tail| Some((tail, codec::head(line, &tail)?))) {
+        None => match codec::tail_and_head(line) {
             Some((tail, head)) => Is::Fact { tail, head, crc },
             None => Is::Odd,
         },

@@ -7,7 +7,7 @@ use crate::codec::MAX_READ_LINE;
 
 /// How much is read at once.
 const BLOCK: usize = 256 << 10;
-/// How much is read at first when going backward: the newest entries are close to the end.
+/// How much is read at first: the newest entries are close to the end, and whoever probes a place wants one line of it.
 const FIRST_BLOCK: usize = 16 << 10;
 
 /// What stands between two newlines.
@@ -68,7 +68,7 @@ pub(super) fn behind_last_newline(file: &File, end: u64) -> io::Result<u64> {
 
 /// The place of the first newline from `from` on, before `end`.
 pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
-    let mut block = vec![0; BLOCK];
+    let mut block = vec![0; FIRST_BLOCK];
     let mut at = from;
     while at < end {
         let want = block.len().min((end - at) as usize);
@@ -80,6 +80,7 @@ pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Optio
             return Ok(Some(at + found as u64));
         }
         at += got as u64;
+        block.resize(BLOCK, 0);
     }
     Ok(None)
 }
@@ -88,12 +89,15 @@ pub(super) fn next_newline(file: &File, from: u64, end: u64) -> io::Result<Optio
 #[derive(Debug)]
 pub(super) struct Forward {
     file: Arc<File>,
+    /// Room for what is read; only its first `held` bytes mean something.
     buffer: Vec<u8>,
+    held: usize,
     /// Where `buffer` begins in the file.
     base: u64,
     /// Where the next line begins in `buffer`.
     cursor: usize,
     end: u64,
+    block: usize,
     /// Bytes behind the last newline are a line too.
     with_last: bool,
 }
@@ -101,7 +105,7 @@ pub(super) struct Forward {
 impl Forward {
     /// `from` must be the beginning of a line.
     pub(super) fn new(file: Arc<File>, from: u64, end: u64) -> Self {
-        Forward { file, buffer: Vec::new(), base: from, cursor: 0, end, with_last: false }
+        Forward { file, buffer: Vec::new(), held: 0, base: from, cursor: 0, end, block: FIRST_BLOCK, with_last: false }
     }
 
     /// The same, where what stands behind the last newline is a line too.
@@ -118,12 +122,13 @@ impl Forward {
         let mut searched = 0;
         loop {
             let offset = self.position();
-            if let Some(len) = memchr::memchr(b'\n', &self.buffer[self.cursor + searched..]).map(|at| at + searched) {
+            let unsearched = &self.buffer[self.cursor + searched..self.held];
+            if let Some(len) = memchr::memchr(b'\n', unsearched).map(|at| at + searched) {
                 let start = self.cursor;
                 self.cursor += len + 1;
                 return Ok(Some(Raw::Line { offset, bytes: &self.buffer[start..start + len] }));
             }
-            searched = self.buffer.len() - self.cursor;
+            searched = self.held - self.cursor;
             if searched >= BLOCK {
                 // A long line: find its end before any more of it is held.
                 let Some(newline) = next_newline(&self.file, offset + searched as u64, self.end)? else {
@@ -135,15 +140,16 @@ impl Forward {
                 };
                 let len = newline - offset;
                 if len > MAX_READ_LINE as u64 {
-                    (self.base, self.cursor) = (newline + 1, 0);
+                    (self.base, self.cursor, self.held) = (newline + 1, 0, 0);
                     self.buffer = Vec::new();
                     return Ok(Some(Raw::TooLong { offset, len }));
                 }
                 self.fill(len as usize + 1)?;
             } else {
-                self.fill(searched + BLOCK)?;
+                self.fill(searched + self.block)?;
+                self.block = BLOCK;
             }
-            if self.buffer.len() - self.cursor <= searched {
+            if self.held - self.cursor <= searched {
                 return Ok(self.last());
             }
         }
@@ -151,28 +157,30 @@ impl Forward {
 
     fn last(&mut self) -> Option<Raw<'_>> {
         let (offset, start) = (self.position(), self.cursor);
-        if !self.with_last || start == self.buffer.len() {
+        if !self.with_last || start == self.held {
             return None;
         }
-        self.cursor = self.buffer.len();
-        Some(Raw::Line { offset, bytes: &self.buffer[start..] })
+        self.cursor = self.held;
+        Some(Raw::Line { offset, bytes: &self.buffer[start..self.held] })
     }
 
     /// Makes the buffer hold `want` bytes from the cursor on, or all there are.
     fn fill(&mut self, want: usize) -> io::Result<()> {
-        self.buffer.drain(..self.cursor);
+        self.buffer.copy_within(self.cursor..self.held, 0);
         self.base += self.cursor as u64;
+        self.held -= self.cursor;
         self.cursor = 0;
-        let have = self.buffer.len();
         let want = want.min(self.end.saturating_sub(self.base) as usize);
-        if want > have {
-            if self.buffer.capacity() > 4 * BLOCK && want <= 2 * BLOCK {
+        if want > self.held {
+            if self.buffer.len() > 4 * BLOCK && want <= 2 * BLOCK {
                 // A long line has passed: its memory goes.
-                self.buffer.shrink_to(2 * BLOCK);
+                self.buffer.truncate(2 * BLOCK);
+                self.buffer.shrink_to_fit();
             }
-            self.buffer.resize(want, 0);
-            let got = read_at(&self.file, &mut self.buffer[have..], self.base + have as u64)?;
-            self.buffer.truncate(have + got);
+            if self.buffer.len() < want {
+                self.buffer.resize(want, 0);
+            }
+            self.held += read_at(&self.file, &mut self.buffer[self.held..want], self.base + self.held as u64)?;
         }
         Ok(())
     }

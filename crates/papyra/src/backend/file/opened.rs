@@ -132,8 +132,8 @@ impl Settled {
         let sealed_part = layout.is_sealed(end.offset);
         if sealed_part
             && let Some(len) = codec::sealed_prefix(&tail)
-            && let Some(line) = codec::tail(&tail[..len]).filter(|line| line.seq == end.next_seq)
-            && let Some(head) = codec::head(&tail[..len], &line)
+            && let Some((line, head)) = codec::tail_and_head(&tail[..len])
+            && line.seq == end.next_seq
         {
             end.next_seq += 1;
             end.skew = line.skew.unwrap_or(LEAST_SKEW).max(end.skew);

@@ -243,9 +243,7 @@ impl Sound {
     fn of(raw: &Raw<'_>) -> Option<Sound> {
         let Raw::Line { bytes, .. } = raw else { return None };
         // The whole file was found sound a moment ago, and what is written is read again: here the heads are enough.
-        if let Some((crc, tail)) = codec::claimed(bytes).zip(codec::tail(bytes))
-            && let Some(head) = codec::head(bytes, &tail)
-        {
+        if let Some((crc, (tail, head))) = codec::claimed(bytes).zip(codec::tail_and_head(bytes)) {
             return Some(Sound::Fact { seq: tail.seq, crc, kind: head.kind, timestamp: head.timestamp });
         }
         let mut parts = Vec::new();

@@ -150,8 +150,7 @@ impl Reader {
         }
         let Raw::Line { bytes, .. } = raw else { return None };
         codec::is_sealed(bytes)?;
-        let tail = codec::tail(bytes)?;
-        let head = codec::head(bytes, &tail)?;
+        let (tail, head) = codec::tail_and_head(bytes)?;
         Some((head.timestamp + tail.skew.unwrap_or(LEAST_SKEW), tail.seq))
     }
 
