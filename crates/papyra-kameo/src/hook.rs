@@ -10,7 +10,7 @@ use kameo::{
     mailbox::Signal,
     message::BoxMessage,
 };
-use papyra::Why;
+use papyra::{Why, observe::take_panic_location};
 
 use crate::{
     entry::{self, News, lock, number},
@@ -46,7 +46,7 @@ pub fn done<A: Actor>(actor: &WeakActorRef<A>) {
 /// In `on_panic`: one of the actor's functions panicked or returned an error.
 pub fn panicked<A: Actor>(actor: &WeakActorRef<A>, error: &PanicError) {
     present(actor);
-    let mut location = error.is_panic().then(|| None::<String>).flatten();
+    let mut location = error.is_panic().then(take_panic_location).flatten();
     roster::known(number(actor.id()), |entry| {
         let message_type = entry.put_down();
         let mut detail = lock(&entry.detail);

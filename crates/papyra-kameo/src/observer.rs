@@ -68,6 +68,11 @@ impl Observer {
         self.observed_ref(actor.clone(), &entry)
     }
 
+    /// What this observer records through: for a panic hook, for plain tasks, for facts of your own.
+    pub fn observation(&self) -> &Observation {
+        &self.0.observation
+    }
+
     /// Records an audit now.
     pub fn audit(&self) {
         let (headcount, registry) = self.0.roster.count();
@@ -106,10 +111,6 @@ impl Observer {
         ObservedRef::new(actor, entry.address.clone(), self.0.observation.downgrade())
     }
 
-    pub(crate) fn observation(&self) -> &Observation {
-        &self.0.observation
-    }
-
     /// The address of an actor, observed or not.
     pub(crate) fn address_of<A: Actor>(&self, actor: &ActorRef<A>) -> String {
         let number = number(actor.id());
@@ -134,18 +135,18 @@ pub struct ObserverBuilder {
 impl ObserverBuilder {
     /// Names the actor system, the first part of every address; `local` if nobody says otherwise.
     pub fn system(self, name: impl Into<String>) -> Self {
-        self.observation(|observation| observation.system(name))
+        self.with(|observation| observation.system(name))
     }
 
     /// Records an audit every so often, the first one after that time; at most every 10 ms. Without it there are only the
     /// audits asked for with [`Observer::audit`].
     pub fn audit_every(self, period: Duration) -> Self {
-        self.observation(|observation| observation.audit_every(period))
+        self.with(|observation| observation.audit_every(period))
     }
 
     /// Changes any other setting of the [observation](ObservationBuilder): how many dead letters are recorded in full, what
     /// of them, and whether processing is measured.
-    pub fn observation(mut self, change: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
+    pub fn with(mut self, change: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
         self.observation = change(self.observation);
         self
     }

@@ -2,7 +2,6 @@
 //!
 //! These actors have Papyra's hooks; what is seen without them stands in `tests/observing`.
 
-#[path = "observing/scene.rs"]
 mod scene;
 
 use std::time::Duration;

@@ -1,8 +1,14 @@
 //! An actor that does what it is told, a log in memory, and an observer between them.
 
-use std::{sync::Arc, time::Duration};
+#![allow(dead_code, reason = "each test program needs a part of it")]
 
-use papyra::{Entry, Event, Fact, Log, ReadOptions, Recorder};
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use papyra::{Event, Fact, Log, ReadOptions, Recorder, observe::ObservationBuilder};
 use papyra_kameo::{
     ObservedRef, Observer, SpawnObserved,
     kameo::{
@@ -96,18 +102,35 @@ impl Message<Hold> for Player {
     }
 }
 
+/// Stops the actor from within.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop;
+
+impl Message<Stop> for Player {
+    type Reply = ();
+    async fn handle(&mut self, _: Stop, context: &mut Context<Self, ()>) {
+        context.stop();
+    }
+}
+
 pub(crate) struct Scene {
     pub(crate) log: Log,
     pub(crate) recorder: Recorder,
     pub(crate) observer: Observer,
+    /// Up to where `wait_for_next` has heard.
+    heard: Cell<u64>,
 }
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Scene::with(|observation| observation).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
         let log = Log::memory();
         let recorder = Recorder::start(log.clone()).unwrap();
-        let observer = Observer::start(&recorder).system("orders").await.unwrap();
-        Scene { log, recorder, observer }
+        let observer = Observer::start(&recorder).system("orders").with(change).await.unwrap();
+        Scene { log, recorder, observer, heard: Cell::new(0) }
     }
 
     pub(crate) fn player(&self, name: &str) -> ObservedRef<Player> {
@@ -140,11 +163,30 @@ impl Scene {
     }
 
     pub(crate) async fn wait_for(&self, event_type: &str) -> Event {
-        let is_it = |entry: &Entry| matches!(&entry.fact, Fact::Event(event) if event.event_type == event_type);
-        match self.log.wait_for(LONG, is_it).await.unwrap().fact {
-            Fact::Event(event) => event,
-            other => panic!("not an event: {other:?}"),
+        self.wait_behind(0, event_type).await.1
+    }
+
+    /// Waits for an event of this type behind the last one that was waited for so.
+    pub(crate) async fn wait_for_next(&self, event_type: &str) {
+        self.heard.set(self.wait_behind(self.heard.get(), event_type).await.0);
+    }
+
+    /// The log's own `wait_for` would run out of time where tests stop tokio's clock.
+    async fn wait_behind(&self, behind: u64, event_type: &str) -> (u64, Event) {
+        let begun = Instant::now();
+        while begun.elapsed() < LONG {
+            self.recorder.flush().await.unwrap();
+            let entries = self.log.read(ReadOptions::oldest_first()).collect().await.unwrap();
+            let mut heard = entries.into_iter().filter_map(|entry| match (entry.position.seq(), entry.fact) {
+                (Some(seq), Fact::Event(event)) if seq > behind && event.event_type == event_type => Some((seq, event)),
+                _ => None,
+            });
+            if let Some(heard) = heard.next() {
+                return heard;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        panic!("no {event_type}")
     }
 }
 
