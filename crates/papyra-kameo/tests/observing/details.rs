@@ -15,7 +15,7 @@ async fn a_panic_has_its_place() {
     ended(&player).await;
     let crash = scene.wait_for("ActorCrashed").await;
     let place = crash.payload.as_json().split_once(r#""location":""#).unwrap().1;
-    assert!(place.contains("scene.rs:"), "{place}");
+    assert!(place.contains("scene/mod.rs:"), "{place}");
     // kameo catches it where Papyra's hook cannot know, so it is told there as well.
     scene.wait_for("ProcessPanicked").await;
     scene.facts().await;
