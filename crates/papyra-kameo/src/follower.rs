@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    mem::take,
+    mem::{replace, take},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -137,8 +137,8 @@ impl Follower {
                     News::Begins => next_began = true,
                     _ => {}
                 },
-                () = sleep(CLEANS_UP), if next_began => return Seen::Late,
-                () = sleep(LOOK_EVERY), if !known => {
+                () = passed(CLEANS_UP), if next_began => return Seen::Late,
+                () = passed(LOOK_EVERY), if !known => {
                     if mailbox.upgrade().is_none_or(|mailbox| mailbox.is_closed()) {
                         return Seen::Gone { next_began: false };
                     }
@@ -184,7 +184,7 @@ impl Follower {
 impl<A: Actor> Incarnation<A> {
     fn tell_start(&mut self, restart: Option<Restart>) {
         // kameo tells no start if the mailbox was full at that moment, or if the actor was killed at once: the end tells it.
-        if !std::mem::replace(&mut self.started, true) {
+        if !replace(&mut self.started, true) {
             self.life.started();
             if let Some(restart) = restart.filter(|_| self.life.generation() > 1) {
                 self.life.restarted(restart);
@@ -213,6 +213,11 @@ impl<A: Actor> Incarnation<A> {
             () = is_over(&mut over) => {}
         }
     }
+}
+
+/// Asks for a timer only once it is waited for: where no actor is restarted, the runtime needs none.
+async fn passed(time: Duration) {
+    sleep(time).await;
 }
 
 async fn is_over(over: &mut Over) {

@@ -128,15 +128,23 @@ macro_rules! hooks {
 #[macro_export]
 macro_rules! __hook {
     (next) => {
-        async fn next(
+        fn next(
             &mut self,
             actor: $crate::kameo::actor::WeakActorRef<Self>,
             mailbox: &mut $crate::kameo::mailbox::MailboxReceiver<Self>,
-        ) -> ::core::result::Result<::core::option::Option<$crate::kameo::mailbox::Signal<Self>>, Self::Error> {
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<
+                ::core::option::Option<$crate::kameo::mailbox::Signal<Self>>,
+                Self::Error,
+            >,
+        > + ::core::marker::Send {
             $crate::hook::done(&actor);
-            let signal = mailbox.recv().await;
-            $crate::hook::next(&actor, signal.as_ref());
-            ::core::result::Result::Ok(signal)
+            // This is what kameo does for each message, so it is written to cost no more than that.
+            ::core::future::poll_fn(move |context| {
+                let signal = ::core::task::ready!(mailbox.poll_recv(context));
+                $crate::hook::next(&actor, signal.as_ref());
+                ::core::task::Poll::Ready(::core::result::Result::Ok(signal))
+            })
         }
     };
     (on_panic) => {

@@ -49,23 +49,34 @@ impl<A: Actor> ObservedRef<A> {
         Request::new(self, self.actor.ask(message))
     }
 
-    /// Records a dead letter if this is the failure of a message to this actor, and gives it back. For kameo's other ways to
-    /// send: `orders.observe(forwarded.await)`.
+    /// Records a dead letter if this is the failure of a message to this actor, and gives it back unchanged. For ways to send
+    /// that [`Request`] does not have: `orders.observe(orders.as_ref().ask(message).blocking_send())`.
     pub fn observe<M, T, E>(&self, sent: Result<T, SendError<M, E>>) -> Result<T, SendError<M, E>>
     where
         A: Message<M>,
         M: Send + 'static,
     {
-        self.note(&sent, None);
-        sent
+        self.note(sent, None)
     }
 
-    pub(crate) fn note<M, T, E>(&self, sent: &Result<T, SendError<M, E>>, payload: Option<fn(&M) -> Payload>)
+    #[inline]
+    pub(crate) fn note<M, T, E>(
+        &self,
+        sent: Result<T, SendError<M, E>>,
+        payload: Option<fn(&M) -> Payload>,
+    ) -> Result<T, SendError<M, E>>
     where
         A: Message<M>,
         M: Send + 'static,
     {
-        let Err(error) = sent else { return };
+        if let Err(error) = &sent {
+            self.record(error, <A as Message<M>>::name(), payload);
+        }
+        sent
+    }
+
+    #[cold]
+    fn record<M, E>(&self, error: &SendError<M, E>, message_type: &str, payload: Option<fn(&M) -> Payload>) {
         let (why, message) = match error {
             SendError::ActorNotRunning(message) => (Why::Stopped, Some(message)),
             // It stopped while somebody waited for its answer.
@@ -77,9 +88,14 @@ impl<A: Actor> ObservedRef<A> {
             SendError::HandlerError(_) => return,
         };
         if let Some(observation) = self.observation.upgrade() {
-            let payload = || Some(payload?(message?));
-            observation.dead_letter(&self.address, <A as Message<M>>::name(), why, payload);
+            observation.dead_letter(&self.address, message_type, why, || Some(payload?(message?)));
         }
+    }
+}
+
+impl<A: Actor> AsRef<ActorRef<A>> for ObservedRef<A> {
+    fn as_ref(&self) -> &ActorRef<A> {
+        &self.actor
     }
 }
 

@@ -1,6 +1,7 @@
 //! Actors that a supervisor restarts.
 
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,7 +9,6 @@ use std::{
 use kameo::{
     Actor,
     actor::{ActorRef, Spawn},
-    mailbox::{MailboxReceiver, MailboxSender},
     supervision::{RestartPolicy, SupervisedActorBuilder, SupervisionStrategy},
 };
 
@@ -81,35 +81,22 @@ impl<'a, S: Actor, A: Actor> ObservedChild<'a, S, A> {
 
     /// Spawns it with kameo's usual mailbox, for 64 messages.
     pub async fn spawn(self) -> ObservedRef<A> {
-        let ObservedChild { observer, name, entry, plan, child } = self;
-        follow(&observer, name, &entry, plan, child.spawn().await)
+        self.spawn_by(SupervisedActorBuilder::spawn).await
     }
 
-    /// Spawns it with the mailbox that you choose.
-    pub async fn spawn_with_mailbox(self, mailbox: (MailboxSender<A>, MailboxReceiver<A>)) -> ObservedRef<A> {
+    /// Spawns it in another of kameo's ways: `spawn_by(|child| child.spawn_with_mailbox(mailbox::bounded(8)))`.
+    pub async fn spawn_by<F>(self, spawn: impl FnOnce(SupervisedActorBuilder<'a, S, A>) -> F) -> ObservedRef<A>
+    where
+        F: Future<Output = ActorRef<A>>,
+    {
         let ObservedChild { observer, name, entry, plan, child } = self;
-        follow(&observer, name, &entry, plan, child.spawn_with_mailbox(mailbox).await)
+        let actor = spawn(child).await;
+        let weak = actor.downgrade();
+        if observer.enter(&entry, &weak) {
+            observer.spawn(observer.follower(&entry, number(actor.id())).follow_all(weak, name, plan));
+        }
+        observer.observed_ref(actor, &entry)
     }
-
-    /// Spawns it in a thread of its own, with kameo's usual mailbox.
-    pub async fn spawn_in_thread(self) -> ObservedRef<A> {
-        let ObservedChild { observer, name, entry, plan, child } = self;
-        follow(&observer, name, &entry, plan, child.spawn_in_thread().await)
-    }
-}
-
-fn follow<A: Actor>(
-    observer: &Observer,
-    name: String,
-    entry: &Arc<Entry>,
-    plan: Plan,
-    actor: ActorRef<A>,
-) -> ObservedRef<A> {
-    let weak = actor.downgrade();
-    if observer.enter(entry, &weak) {
-        observer.spawn(observer.follower(entry, number(actor.id())).follow_all(weak, name, plan));
-    }
-    observer.observed_ref(actor, entry)
 }
 
 impl<S: Actor, A: Actor> std::fmt::Debug for ObservedChild<'_, S, A> {

@@ -138,7 +138,7 @@ async fn restart_limit_exceeded() {
     }
     scene.wait_for("SupervisionDecision").await;
     // Through kameo's own reference, so there is no dead letter.
-    assert!(matches!(ActorRef::tell(&child, Panic).await, Err(SendError::ActorNotRunning(Panic))));
+    assert!(matches!(child.as_ref().tell(Panic).await, Err(SendError::ActorNotRunning(Panic))));
     let mut expected = restarted(&parent);
     expected.push(crashed(2));
     expected.push(

@@ -1,6 +1,7 @@
 //! Real kameo actors, and the facts that their observer must and must not record.
 
 mod audits;
+mod corners;
 mod details;
 mod hookless;
 mod independence;
