@@ -27,18 +27,23 @@ use crate::{ActorAddress, Payload, Recorder, Why};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Observation(Arc<Handle>);
+pub struct Observation {
+    observing: Arc<Observing>,
+    /// `None` in what a weak hold gave: that does not put off the end.
+    _hold: Option<Arc<Hold>>,
+}
 
-struct Handle {
+/// What keeps an observation going.
+struct Hold {
     observing: Arc<Observing>,
     ticker: Option<Ticker>,
 }
 
-impl Drop for Handle {
+impl Drop for Hold {
     fn drop(&mut self) {
         // It ends first, so that the recorder is let go where the last handle is, and waits for its queue there.
         drop(self.ticker.take());
-        self.observing.flush();
+        self.observing.end();
     }
 }
 
@@ -62,28 +67,29 @@ impl Observation {
                 }
             }),
         }));
-        Observation(Arc::new(Handle { observing, ticker: Ticker::start(rounds) }))
+        let hold = Hold { observing: Arc::clone(&observing), ticker: Ticker::start(rounds) };
+        Observation { observing, _hold: Some(Arc::new(hold)) }
     }
 
     /// The actor system's name.
     pub fn system(&self) -> &str {
-        &self.0.observing.system
+        &self.observing.system
     }
 
     /// Where facts go.
     pub fn recorder(&self) -> &Recorder {
-        &self.0.observing.recorder
+        &self.observing.recorder
     }
 
     /// `SYSTEM://NAME`, the address of an actor by its name or by whatever else tells it from the others.
     pub fn address(&self, name: &str) -> ActorAddress {
-        ActorAddress::new(format!("{}://{name}", self.0.observing.system))
+        ActorAddress::new(format!("{}://{name}", self.observing.system))
     }
 
     /// An actor or task of this name begins to start. Its generation is how often this has happened before, plus one;
     /// of names without a living actor the latest 10,000 are remembered.
     pub fn begin(&self, name: &str) -> Life {
-        let generation = self.0.observing.generations().begin(name);
+        let generation = self.observing.generations().begin(name);
         Life::begin(self, self.address(name), Some(name.to_owned()), generation)
     }
 
@@ -94,12 +100,12 @@ impl Observation {
 
     /// An actor was refused its name, because a living one has it.
     pub fn start_refused(&self, name: &str, error: &str) {
-        self.0.observing.record_trouble(facts::start_failed(&self.address(name), None, error));
+        self.observing.record_trouble(facts::start_failed(&self.address(name), None, error));
     }
 
     /// A supervisor decided what to do about this actor. The context says what it knew.
     pub fn decided(&self, actor: &ActorAddress, decision: Decision, context: &Payload) {
-        self.0.observing.recorder.record(facts::decided(actor, decision, context));
+        self.observing.recorder.record(facts::decided(actor, decision, context));
     }
 
     /// A message that this actor did not get. The payload is asked for only if payloads are to be recorded, and only of
@@ -111,56 +117,58 @@ impl Observation {
         why: Why,
         payload: impl FnOnce() -> Option<Payload>,
     ) {
-        self.0.observing.dead_letter(target, message_type, why, payload);
+        self.observing.dead_letter(target, message_type, why, payload);
     }
 
     /// Several messages that this actor did not get, of which no more is known than their number: one fact stands for
     /// all of them. None is no fact.
     pub fn dead_letters(&self, target: &ActorAddress, message_type: &str, why: Why, count: u64) {
-        self.0.observing.dead_letters(target, message_type, why, count);
+        self.observing.dead_letters(target, message_type, why, count);
     }
 
     /// How many lives of this observation have not ended, and what they are up to as far as they were told.
     pub fn headcount(&self) -> Headcount {
-        self.0.observing.lives.count()
+        self.observing.lives.count()
     }
 
     /// Records a snapshot of the whole system. Health is judged by what happened since the last one: crashes, failed
     /// starts, dead letters, drops of the recorder; and by dead names and orphans in the registry.
     pub fn audit(&self, headcount: Headcount, registry: Registry) {
-        self.0.observing.audit(headcount, registry);
+        self.observing.audit(headcount, registry);
     }
 
     /// Records now what was only counted so far: dead letters, and what actors handled. The end of the last clone does
-    /// the same. A recorder that was shut down before records nothing of it.
+    /// the same, and no dead letter is taken behind it. A recorder that was shut down before records nothing of it.
     pub fn flush(&self) {
-        self.0.observing.flush();
+        self.observing.flush();
     }
 
     /// A hold that does not keep the observation alive, for what lives in an actor.
     pub fn downgrade(&self) -> WeakObservation {
-        WeakObservation(Arc::downgrade(&self.0))
+        WeakObservation(Arc::downgrade(&self.observing))
     }
 
     pub(super) fn observing(&self) -> &Observing {
-        &self.0.observing
+        &self.observing
     }
 }
 
 impl fmt::Debug for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observation").field("system", &self.0.observing.system).finish_non_exhaustive()
+        f.debug_struct("Observation").field("system", &self.observing.system).finish_non_exhaustive()
     }
 }
 
 /// An [`Observation`] that may have ended.
 #[derive(Clone, Default)]
-pub struct WeakObservation(Weak<Handle>);
+pub struct WeakObservation(Weak<Observing>);
 
 impl WeakObservation {
-    /// The observation, if it has not ended.
+    /// The observation, if it has not ended. It ends with the last clone of what was
+    /// [started](ObservationBuilder::start), whoever holds what this gives.
     pub fn upgrade(&self) -> Option<Observation> {
-        self.0.upgrade().map(Observation)
+        let observing = self.0.upgrade().filter(|observing| !observing.has_ended())?;
+        Some(Observation { observing, _hold: None })
     }
 }
 

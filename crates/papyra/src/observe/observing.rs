@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,6 +25,8 @@ pub(super) struct Observing {
     pub(super) lives: Lives,
     generations: Mutex<Generations>,
     storms: Mutex<Storms>,
+    /// Set while the storms are locked.
+    ended: AtomicBool,
     redaction: Option<Redaction>,
     /// `None` if nobody asked for it.
     processing: Option<AllProcessing>,
@@ -44,6 +46,7 @@ impl Observing {
             lives: Lives::default(),
             generations: Mutex::default(),
             storms: Mutex::new(Storms::new(builder.in_full, builder.window)),
+            ended: AtomicBool::new(false),
             redaction: builder.redaction,
             processing: builder.processing_every.is_some().then(AllProcessing::default),
             dead_letters: AtomicU64::new(0),
@@ -72,10 +75,17 @@ impl Observing {
         why: Why,
         payload: impl FnOnce() -> Option<Payload>,
     ) {
-        self.count_dead_letters(1);
         let message_type = facts::shortened(message_type);
         let mut due = Vec::new();
-        let in_full = self.storms().letter(target, message_type, &why, Instant::now(), &mut due);
+        let in_full = {
+            let mut storms = self.storms();
+            // Behind the last flush, whatever is counted would be lost.
+            if self.has_ended() {
+                return;
+            }
+            storms.letter(target, message_type, &why, Instant::now(), &mut due)
+        };
+        self.count_dead_letters(1);
         for counted in due {
             self.recorder.record(counted);
         }
@@ -120,6 +130,18 @@ impl Observing {
     pub(super) fn flush(&self) {
         self.flush_dead_letters();
         self.flush_processing();
+    }
+
+    /// Ends the observation; every dead letter counted until then becomes a fact.
+    pub(super) fn end(&self) {
+        let storms = self.storms();
+        self.ended.store(true, Ordering::Release);
+        drop(storms);
+        self.flush();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     pub(super) fn round(self: &Arc<Self>, every: Duration, mut work: impl FnMut(&Self) + Send + 'static) -> Round {

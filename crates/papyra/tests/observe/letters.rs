@@ -40,6 +40,24 @@ async fn a_storm_from_many_threads_is_counted_exactly() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_last_clone_flushes_whoever_else_looks_at_the_observation() {
+    let scene = Scene::new();
+    let observation = scene.observation().dead_letters_in_full(1).start();
+    let weak = observation.downgrade();
+    let moment = weak.upgrade().unwrap();
+    let target = observation.address("gone");
+    for _ in 0..3 {
+        moment.dead_letter(&target, "Place", Why::Stopped, || None);
+    }
+    drop(observation.clone());
+    assert!(weak.upgrade().is_some());
+    drop(observation);
+    assert!(weak.upgrade().is_none());
+    moment.dead_letter(&target, "Place", Why::Stopped, || None);
+    assert_eq!(scene.told().await, ["orders://gone Place stopped 1 null", "orders://gone Place stopped 2 null"]);
+}
+
+#[tokio::test]
 async fn counts_become_facts_by_themselves_when_the_window_is_over() {
     let scene = Scene::new();
     let observation = scene.observation().dead_letters_in_full(1).dead_letter_window(Duration::from_millis(10)).start();
