@@ -13,7 +13,7 @@ use kameo::{
 use papyra::{Why, observe::take_panic_location};
 
 use crate::{
-    entry::{self, News, lock, number},
+    entry::{self, lock, number},
     roster,
 };
 
@@ -81,7 +81,7 @@ pub fn undelivered<A: Actor>(messages: Vec<BoxMessage<A>>, types: &[(TypeId, &'s
 
 /// Hands the actor's follower a reference to the present incarnation.
 fn present<A: Actor>(actor: &WeakActorRef<A>) {
-    roster::known(number(actor.id()), |entry| entry.tell(News::Here(Box::new(actor.clone()))));
+    roster::known(number(actor.id()), |entry| entry.tell_here(Box::new(actor.clone())));
 }
 
 /// Writes hooks into an `impl Actor` that do what kameo's default does and tell the observer of it:

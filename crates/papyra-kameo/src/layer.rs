@@ -13,7 +13,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{entry::News, roster};
+use crate::roster;
 
 /// Where kameo logs the ends of actors.
 const TARGET: &str = "kameo::actor::";
@@ -54,7 +54,7 @@ impl<S: Subscriber> Layer<S> for KameoLayer {
         if told.message == "actor stopped"
             && let (Some(number), Some(reason)) = (told.number, told.reason)
         {
-            roster::known(number, |entry| entry.tell(News::Ended(reason.clone())));
+            roster::known(number, |entry| entry.tell_end(reason.clone()));
         }
     }
 }

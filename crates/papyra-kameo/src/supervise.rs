@@ -14,7 +14,7 @@ use kameo::{
 
 use crate::{
     ObservedRef, Observer,
-    entry::{Entry, News, number},
+    entry::{Entry, number},
     plan::Plan,
 };
 
@@ -28,15 +28,6 @@ pub struct ObservedChild<'a, S: Actor, A: Actor> {
     child: SupervisedActorBuilder<'a, S, A>,
 }
 
-/// Tells of each incarnation that the supervisor begins, and of its own end: there is no further one then.
-struct Herald(Arc<Entry>);
-
-impl Drop for Herald {
-    fn drop(&mut self) {
-        self.0.tell(News::Abandoned);
-    }
-}
-
 impl<'a, S: Actor, A: Actor> ObservedChild<'a, S, A> {
     pub(crate) fn new(
         observer: &Observer,
@@ -46,10 +37,10 @@ impl<'a, S: Actor, A: Actor> ObservedChild<'a, S, A> {
     ) -> Self {
         let observation = observer.observation();
         let entry = Arc::new(Entry::new(observation.address(name), observation.downgrade()));
-        let herald = Herald(Arc::clone(&entry));
+        let told = Arc::clone(&entry);
         let child = A::supervise_with(supervisor, move || {
             let args = args();
-            herald.0.tell(News::Begins);
+            told.tell_begin();
             args
         });
         let plan = Plan {

@@ -49,6 +49,13 @@ impl Message<Stop> for Bare {
     }
 }
 
+pub(crate) struct Echo;
+
+impl Message<Echo> for Bare {
+    type Reply = ();
+    async fn handle(&mut self, _: Echo, _: &mut Context<Self, ()>) {}
+}
+
 /// A child that its supervisor restarts twice, and the start of its story.
 pub(crate) async fn child(scene: &Scene) -> (ActorRef<Bare>, ObservedRef<Bare>) {
     child_that_cleans_up(scene, None).await

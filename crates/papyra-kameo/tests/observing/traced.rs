@@ -1,11 +1,13 @@
 //! Actors without Papyra's hooks, and a `tracing` layer that listens to kameo.
 
-use papyra_kameo::layer;
+use std::time::Duration;
+
+use papyra_kameo::{SpawnObserved, kameo::actor::Spawn, layer};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
-    hookless::{FIRST_CRASH, FIRST_RESTART, child, started, told},
+    hookless::{Bare, Echo, FIRST_CRASH, FIRST_RESTART, child, started, told},
     scene::{Panic, Scene, Stop},
 };
 
@@ -58,4 +60,51 @@ async fn the_layer_leaves_all_other_events_to_its_neighbours() {
     let _listening = listen();
     assert!(!tracing::enabled!(target: "papyra", tracing::Level::ERROR));
     assert!(!tracing::enabled!(target: "kameo::actor::kind", tracing::Level::INFO));
+}
+
+#[test]
+fn every_crash_is_told_once_and_in_order_whatever_the_threads_do() {
+    // A subscriber for the threads of this runtime only: other tests may run beside.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .on_thread_start(|| std::mem::forget(listen()))
+        .build()
+        .unwrap();
+    const CRASHES: u32 = 300;
+    let told = runtime.block_on(runtime.spawn(async {
+        let scene = Scene::new().await;
+        let parent = Bare::spawn(None);
+        let child = Bare::supervise_observed(&scene.observer, "child", &parent, || None)
+            .restart_limit(CRASHES, Duration::from_secs(600))
+            .spawn()
+            .await;
+        for _ in 0..=CRASHES {
+            child.wait_for_startup().await;
+            child.tell(Panic).await.unwrap();
+            // What waits for the start behind a crash would be lost.
+            let _ = child.ask(Echo).await;
+        }
+        while child.is_alive() {
+            // Some messages were lost after all.
+            let _ = child.tell(Panic).await;
+            tokio::task::yield_now().await;
+        }
+        scene.wait_for("SupervisionDecision").await;
+        told(scene).await
+    }));
+    let told: Vec<_> = told.unwrap().into_iter().filter(|line| !line.contains("dead letter")).collect();
+    let life = |generation: u32| {
+        let crash =
+            move |line: &str| line.starts_with(&format!(r#"ActorCrashed {{"generation":{generation},"error":"boom""#));
+        let restart = move |line: &str| line.starts_with(&format!(r#"ActorRestarted {{"generation":{generation},"#));
+        (crash, restart)
+    };
+    assert_eq!(told.len() as u32, 2 + 2 * CRASHES + 1, "{told:#?}");
+    for generation in 1..=CRASHES + 1 {
+        let (crash, restart) = life(generation);
+        let at = 2 * generation as usize - 1;
+        assert!(crash(&told[at]), "{}", told[at]);
+        assert!(generation == 1 || restart(&told[at - 1]), "{}", told[at - 1]);
+    }
 }

@@ -3,8 +3,10 @@
 #![allow(dead_code, reason = "each test program needs a part of it")]
 
 use std::{
-    cell::Cell,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -118,7 +120,7 @@ pub(crate) struct Scene {
     pub(crate) recorder: Recorder,
     pub(crate) observer: Observer,
     /// Up to where `wait_for_next` has heard.
-    heard: Cell<u64>,
+    heard: AtomicU64,
 }
 
 impl Scene {
@@ -130,7 +132,7 @@ impl Scene {
         let log = Log::memory();
         let recorder = Recorder::start(log.clone()).unwrap();
         let observer = Observer::start(&recorder).system("orders").with(change).await.unwrap();
-        Scene { log, recorder, observer, heard: Cell::new(0) }
+        Scene { log, recorder, observer, heard: AtomicU64::new(0) }
     }
 
     pub(crate) fn player(&self, name: &str) -> ObservedRef<Player> {
@@ -168,7 +170,8 @@ impl Scene {
 
     /// Waits for an event of this type behind the last one that was waited for so.
     pub(crate) async fn wait_for_next(&self, event_type: &str) {
-        self.heard.set(self.wait_behind(self.heard.get(), event_type).await.0);
+        let heard = self.wait_behind(self.heard.load(Ordering::Relaxed), event_type).await;
+        self.heard.store(heard.0, Ordering::Relaxed);
     }
 
     /// The log's own `wait_for` would run out of time where tests stop tokio's clock.
