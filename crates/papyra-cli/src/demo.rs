@@ -1,17 +1,18 @@
 //! `papyra demo`: a small real actor system lives for some seconds, and what it lived through is shown.
 
+mod kameo_shop;
 mod quiet;
-mod shop;
+mod ractor_shop;
 mod stage;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use papyra::{Error, ErrorKind, Log, Recorder, Result};
-use papyra_ractor::{Observer, SpawnObserved as _};
 
 pub use stage::{Demo, Show};
 
-use shop::{Order, Shop, Tell};
+use kameo_shop::KameoShop;
+use ractor_shop::RactorShop;
 
 /// How many orders come in while the shop is open.
 const ORDERS: u32 = 40;
@@ -19,6 +20,15 @@ const ORDERS: u32 = 40;
 const POISONED: [u32; 3] = [10, 19, 28];
 /// After this order the third worker goes home, which the shop does not notice.
 const RETIRES_AFTER: u32 = 31;
+
+/// Where the panics of the demo come from.
+const SOURCE: &str = file!();
+/// What the shop is called, and the actor system.
+const SHOP: &str = "shop";
+const SYSTEM: &str = "orders";
+/// Why the shop stops, and why a worker goes home.
+const CLOSING: &str = "closing time";
+const END_OF_SHIFT: &str = "end of shift";
 
 /// How long the recorder may take to write what it still has.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,20 +42,77 @@ pub struct DemoArgs {
     /// How long the actor system lives
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
+    /// The framework that its actors run on
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+/// What the demo's actors run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Runtime {
+    /// The framework ractor
+    #[default]
+    Ractor,
+    /// The framework kameo
+    Kameo,
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Runtime::Ractor => "ractor",
+            Runtime::Kameo => "kameo",
+        })
+    }
+}
+
+/// A supervisor with three workers. It gives each order to the next worker, and a worker that crashes is started again.
+trait Shop: Sized {
+    async fn open(recorder: &Recorder, audit_every: Duration) -> Result<Self>;
+    async fn place(&self, order: Order) -> Result<()>;
+    /// The worker's number counts from 1. The shop does not notice, and goes on sending it orders.
+    async fn send_home(&self, worker: usize) -> Result<()>;
+    fn audit(&self);
+    /// Ends the actors, then the observation.
+    async fn close(self) -> Result<()>;
+}
+
+/// What a customer wants; somebody forgot the price now and then.
+struct Order {
+    number: u32,
+    price: Option<u32>,
+}
+
+impl Order {
+    /// What a worker does with it.
+    fn price(&self) -> u32 {
+        let Some(price) = self.price else { panic!("order {} has no price", self.number) };
+        price
+    }
 }
 
 /// Lets the shop live that long and records it; each turn of the story is told when it comes, with the time since the beginning.
 ///
 /// # Errors
 /// If the actor system cannot start, or a fact did not come into the log.
-pub async fn record_story(log: Log, lifetime: Duration, mut tell: impl FnMut(Duration, &str)) -> Result<u64> {
-    let _quiet = quiet::QuietPanics::of(shop::SOURCE);
+pub async fn record_story(
+    log: Log,
+    runtime: Runtime,
+    lifetime: Duration,
+    tell: impl FnMut(Duration, &str),
+) -> Result<u64> {
+    match runtime {
+        Runtime::Ractor => play::<RactorShop>(log, lifetime, tell).await,
+        Runtime::Kameo => play::<KameoShop>(log, lifetime, tell).await,
+    }
+}
+
+async fn play<S: Shop>(log: Log, lifetime: Duration, mut tell: impl FnMut(Duration, &str)) -> Result<u64> {
+    let _quiet = quiet::QuietPanics::of(SOURCE);
     let recorder = Recorder::start(log)?;
-    let observer = Observer::start(&recorder).system("orders").audit_every(lifetime / 10).await?;
 
     tell(Duration::ZERO, "the shop opens: a supervisor with three workers");
-    let shop = Shop::new(observer.clone());
-    let (shop, closed) = Shop::spawn_observed(&observer, Some("shop".to_owned()), shop, ()).await.map_err(broken)?;
+    let shop = S::open(&recorder, lifetime / 10).await?;
     let pause = lifetime / ORDERS;
     for number in 1..=ORDERS {
         let now = pause * (number - 1);
@@ -53,19 +120,16 @@ pub async fn record_story(log: Log, lifetime: Duration, mut tell: impl FnMut(Dur
         if price.is_none() {
             tell(now, &format!("order {number} has no price: worker-2 panics, and the shop starts it again"));
         }
-        shop.cast(Tell::Place(Order { number, price })).map_err(broken)?;
+        shop.place(Order { number, price }).await?;
         if number == RETIRES_AFTER {
             tell(now, "worker-3 goes home, but the shop keeps sending it orders");
-            shop.cast(Tell::SendHome { worker: 3 }).map_err(broken)?;
+            shop.send_home(3).await?;
         }
         tokio::time::sleep(pause).await;
     }
-    observer.audit();
+    shop.audit();
     tell(lifetime, "the shop closes");
-    shop.stop(Some("closing time".to_owned()));
-    closed.await.map_err(broken)?;
-
-    observer.stop().await;
+    shop.close().await?;
     // The log's own words about why a fact is missing, if one is.
     recorder.flush().await?;
     let report = recorder.shutdown(PATIENCE).await;
@@ -76,6 +140,6 @@ pub async fn record_story(log: Log, lifetime: Duration, mut tell: impl FnMut(Dur
 }
 
 /// An actor of the demo did what it never should.
-fn broken(error: impl std::error::Error) -> Error {
+fn broken(error: impl fmt::Display) -> Error {
     Error::new(ErrorKind::Internal, "the demo's actor system broke down").with_source(error.to_string())
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(args: DemoArgs, program: &str, mut session: Session) -> 
     let log = Log::new(JsonLog::new(FileConfig::new(&demo.path)));
     say(&mut session, &demo.opening())?;
     let mut said = Ok(());
-    let facts = demo::record_story(log.clone(), demo.lifetime, |at, what| {
+    let facts = demo::record_story(log.clone(), demo.runtime, demo.lifetime, |at, what| {
         if said.is_ok() {
             said = say(&mut session, &Demo::line(at, what));
         }

@@ -3,13 +3,22 @@
 use std::time::Duration;
 
 use papyra::{Entry, Fact, Log, ReadOptions};
-use papyra_cli::demo;
+use papyra_cli::demo::{self, Runtime};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_records_crashes_restarts_dead_letters_and_audits() {
+async fn the_demo_on_ractor_records_crashes_restarts_dead_letters_and_audits() {
+    the_demo_records_its_story(Runtime::Ractor).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_on_kameo_records_crashes_restarts_dead_letters_and_audits() {
+    the_demo_records_its_story(Runtime::Kameo).await;
+}
+
+async fn the_demo_records_its_story(runtime: Runtime) {
     let log = Log::memory();
     let mut turns = 0;
-    let written = demo::record_story(log.clone(), Duration::from_secs(1), |_, _| turns += 1).await.unwrap();
+    let written = demo::record_story(log.clone(), runtime, Duration::from_secs(1), |_, _| turns += 1).await.unwrap();
     let entries: Vec<Entry> = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
     assert_eq!((entries.len() as u64, turns), (written, 6));
 

@@ -9,7 +9,7 @@ use std::{
 
 use papyra::{Error, ErrorKind, Result};
 
-use super::DemoArgs;
+use super::{DemoArgs, Runtime};
 
 /// How many names are tried for a fresh directory.
 const MAX_TRIES: u32 = 1_000;
@@ -19,6 +19,8 @@ const MAX_TRIES: u32 = 1_000;
 pub struct Demo {
     /// The log's file; it does not exist yet.
     pub path: PathBuf,
+    /// What the actors run on.
+    pub runtime: Runtime,
     /// How long the actor system lives.
     pub lifetime: Duration,
 }
@@ -51,13 +53,14 @@ impl Demo {
             let message = format!("`{}` exists, and the demo writes into a new log only", path.display());
             return Err(Error::new(ErrorKind::Create, message).with_cure("name a file that does not exist yet"));
         }
-        Ok(Demo { path, lifetime: Duration::from_secs(args.seconds) })
+        Ok(Demo { path, runtime: args.runtime, lifetime: Duration::from_secs(args.seconds) })
     }
 
     /// What is said before the actor system starts.
     pub fn opening(&self) -> String {
         format!(
-            "A small shop, built with ractor actors, lives for {} s. Papyra records what happens in\n  {}\n\n",
+            "A small shop, built with {} actors, lives for {} s. Papyra records what happens in\n  {}\n\n",
+            self.runtime,
             self.lifetime.as_secs(),
             self.path.display()
         )
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     fn demo(path: &str) -> Demo {
-        Demo { path: path.into(), lifetime: Duration::from_secs(10) }
+        Demo { path: path.into(), runtime: Runtime::Ractor, lifetime: Duration::from_secs(10) }
     }
 
     #[test]
@@ -190,13 +193,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("precious.ndjson");
         fs::write(&path, "precious").unwrap();
-        let refused = Demo::prepare(DemoArgs { path: Some(path), seconds: 1 }).unwrap_err();
+        let refused = Demo::prepare(DemoArgs { path: Some(path), seconds: 1, runtime: Runtime::Ractor }).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Create);
     }
 
     #[test]
     fn without_a_path_every_demo_has_a_directory_of_its_own() {
-        let [one, two] = [(); 2].map(|()| Demo::prepare(DemoArgs { path: None, seconds: 1 }).unwrap().path);
+        let [one, two] = [(); 2]
+            .map(|()| Demo::prepare(DemoArgs { path: None, seconds: 1, runtime: Runtime::Ractor }).unwrap().path);
         assert_ne!(one, two);
         for path in [one, two] {
             fs::remove_dir(path.parent().unwrap()).unwrap();

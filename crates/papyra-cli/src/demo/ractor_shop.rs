@@ -1,38 +1,64 @@
 //! The actor system of the demo: an ordinary ractor program, but for the word `observed` where it spawns.
 
+use std::time::Duration;
+
+use papyra::Recorder;
 use papyra_ractor::{
     ObservedRef, Observer, SpawnObserved,
     ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent},
 };
+use tokio::task::JoinHandle;
 
-/// Where the panics of the demo come from.
-pub(super) const SOURCE: &str = file!();
+use super::{CLOSING, END_OF_SHIFT, Order, SHOP, SYSTEM, broken};
 
-/// What the shop is told.
-pub(super) enum Tell {
-    Place(Order),
-    /// The worker's number counts from 1.
-    SendHome {
-        worker: usize,
-    },
+/// The whole shop, from outside.
+pub(super) struct RactorShop {
+    observer: Observer,
+    shop: ObservedRef<Tell>,
+    closed: JoinHandle<()>,
 }
 
-/// What a customer wants; somebody forgot the price now and then.
-pub(super) struct Order {
-    pub(super) number: u32,
-    pub(super) price: Option<u32>,
+impl super::Shop for RactorShop {
+    async fn open(recorder: &Recorder, audit_every: Duration) -> papyra::Result<Self> {
+        let observer = Observer::start(recorder).system(SYSTEM).audit_every(audit_every).await?;
+        let shop = Shop { observer: observer.clone() };
+        let spawned = Shop::spawn_observed(&observer, Some(SHOP.to_owned()), shop, ()).await;
+        let (shop, closed) = spawned.map_err(broken)?;
+        Ok(RactorShop { observer, shop, closed })
+    }
+
+    async fn place(&self, order: Order) -> papyra::Result<()> {
+        self.shop.cast(Tell::Place(order)).map_err(broken)
+    }
+
+    async fn send_home(&self, worker: usize) -> papyra::Result<()> {
+        self.shop.cast(Tell::SendHome { worker }).map_err(broken)
+    }
+
+    fn audit(&self) {
+        self.observer.audit();
+    }
+
+    async fn close(self) -> papyra::Result<()> {
+        self.shop.stop(Some(CLOSING.to_owned()));
+        self.closed.await.map_err(broken)?;
+        self.observer.stop().await;
+        Ok(())
+    }
+}
+
+/// What the shop is told.
+enum Tell {
+    Place(Order),
+    SendHome { worker: usize },
 }
 
 /// The supervisor: it gives each order to the next worker, and starts a worker again that crashed.
-pub(super) struct Shop {
+struct Shop {
     observer: Observer,
 }
 
 impl Shop {
-    pub(super) fn new(observer: Observer) -> Self {
-        Shop { observer }
-    }
-
     async fn hire(&self, number: usize, shop: ActorCell) -> Result<ObservedRef<Order>, SpawnErr> {
         let name = Some(format!("worker-{number}"));
         let (worker, _) = Worker::spawn_linked_observed(&self.observer, name, Worker, (), shop).await?;
@@ -63,7 +89,7 @@ impl Actor for Shop {
             }
             Tell::SendHome { worker } => {
                 if let Some(worker) = workers.get(worker - 1) {
-                    worker.stop_and_wait(Some("end of shift".to_owned()), None).await?;
+                    worker.stop_and_wait(Some(END_OF_SHIFT.to_owned()), None).await?;
                 }
             }
         }
@@ -85,7 +111,7 @@ impl Actor for Shop {
     }
 
     async fn post_stop(&self, myself: ActorRef<Tell>, _: &mut Self::State) -> Result<(), ActorProcessingErr> {
-        myself.stop_children_and_wait(Some("closing time".to_owned()), None).await;
+        myself.stop_children_and_wait(Some(CLOSING.to_owned()), None).await;
         Ok(())
     }
 }
@@ -103,8 +129,7 @@ impl Actor for Worker {
     }
 
     async fn handle(&self, _: ActorRef<Order>, order: Order, takings: &mut u32) -> Result<(), ActorProcessingErr> {
-        let Some(price) = order.price else { panic!("order {} has no price", order.number) };
-        *takings += price;
+        *takings += order.price();
         Ok(())
     }
 }
