@@ -4,21 +4,17 @@ use std::{
     any::type_name,
     collections::BTreeMap,
     future::Future,
-    pin::{Pin, pin},
     sync::{Arc, OnceLock, Weak, atomic::Ordering},
     time::Instant,
 };
 
 use papyra::{
     Payload,
-    observe::{Crash, Restart, caught},
+    observe::{Crash, ExpectedPanic, Restart, caught},
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use crate::{
-    sight::Sight,
-    trail::{Failure, Trail},
-};
+use crate::{sight::Sight, trail::Trail};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
@@ -39,17 +35,16 @@ impl<A: Actor> Observed<A> {
     /// Lets the actor work and notes how it fails, if it does; whoever called gets the same error or panic.
     async fn noted<T>(
         &self,
-        handling: Option<&'static str>,
-        // By reference: a future that is handed on by value is copied, for each message.
-        work: Pin<&mut impl Future<Output = Result<T, ActorProcessingErr>>>,
+        work: impl Future<Output = Result<T, ActorProcessingErr>>,
     ) -> Result<T, ActorProcessingErr> {
         let (error, crash, done) = match caught(work).await {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(error)) => (error.to_string(), Crash::error(error.to_string()), Ok(Err(error))),
             Err(panic) => (panic.text().to_owned(), panic.crash(), Err(panic)),
         };
-        let failure = Failure { error: Some(error), crash: Some(crash.handling(handling)), escalated: None };
-        *self.trail.failure() = failure;
+        let mut failure = self.trail.failure();
+        (failure.error, failure.crash) = (Some(error), Some(crash));
+        drop(failure);
         done.unwrap_or_else(|panic| panic.resume())
     }
 }
@@ -66,20 +61,21 @@ impl<A: Actor> Actor for Observed<A> {
             sight.enter(cell, &self.trail);
             sight.roster.with(cell.get_id().pid(), |known| known.cell = Arc::downgrade(cell));
         }
-        self.noted(None, pin!(async { self.actor.pre_start(myself, args).await })).await
+        self.noted(async { self.actor.pre_start(myself, args).await }).await
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
         self.trail.launched.store(true, Ordering::Relaxed);
+        self.trail.failure().panic = Some(ExpectedPanic::of_this_task());
         if let Some(sight) = self.sight.upgrade() {
             let parent = sight.parent_of(&myself);
             sight.roster.with(myself.get_id().pid(), |known| known.life.set_parent(parent));
         }
-        self.noted(None, pin!(async { self.actor.post_start(myself, state).await })).await
+        self.noted(async { self.actor.post_start(myself, state).await }).await
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.noted(None, pin!(async { self.actor.post_stop(myself, state).await })).await
+        self.noted(async { self.actor.post_stop(myself, state).await }).await
     }
 
     async fn handle(
@@ -88,13 +84,17 @@ impl<A: Actor> Actor for Observed<A> {
         message: A::Msg,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Trail { message_type, mailbox, processing, .. } = &*self.trail;
-        mailbox.taken();
-        let begun = processing.get().map(|processing| (processing, Instant::now()));
-        let handled =
-            self.noted(Some(message_type), pin!(async { self.actor.handle(myself, message, state).await })).await;
+        // On the way of every message: nothing is caught, locked or allocated here.
+        let trail = &*self.trail;
+        trail.mailbox.taken();
+        let begun = trail.processing.get().map(|processing| (processing, Instant::now()));
+        let handled = self.actor.handle(myself, message, state).await;
+        if let Err(error) = &handled {
+            let crash = Crash::error(error.to_string()).handling(Some(trail.message_type));
+            trail.failure().crash = Some(crash);
+        }
         if let Some((processing, begun)) = begun {
-            processing.handled(message_type, begun.elapsed());
+            processing.handled(trail.message_type, begun.elapsed());
         }
         handled
     }
@@ -111,8 +111,7 @@ impl<A: Actor> Actor for Observed<A> {
             }
             _ => None,
         };
-        let heeded =
-            self.noted(None, pin!(async { self.actor.handle_supervisor_evt(myself, heard, state).await })).await;
+        let heeded = self.noted(async { self.actor.handle_supervisor_evt(myself, heard, state).await }).await;
         // A supervisor that fails over its child's end leaves the decision to its own supervisor.
         if let (Err(error), Some(child), Some(sight)) = (&heeded, child, self.sight.upgrade()) {
             let (child, error) = (sight.address_of(&child).to_string(), error.to_string());

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use papyra::{Payload, Why};
+use papyra::{Payload, Why, observe::Mailbox};
 use ractor::{ActorRef, Message, MessagingErr};
 
 use crate::{sight::Sight, trail::Trail};
@@ -63,16 +63,26 @@ impl<M: Message> ObservedRef<M> {
     pub fn send_message(&self, message: M) -> Result<(), MessagingErr<M>> {
         let sent = self.actor.send_message(message);
         match &sent {
-            Ok(()) if self.trail.as_ref().is_some_and(|trail| trail.mailbox.accepted()) => {
-                self.lost(Why::LeftInMailbox, None);
+            Ok(()) => self.left_behind(Mailbox::accepted),
+            Err(MessagingErr::SendErr(message)) => {
+                self.left_behind(Mailbox::refused);
+                self.lost(Why::Stopped, Some(message));
             }
-            Ok(()) => {}
-            Err(MessagingErr::SendErr(message)) => self.lost(Why::Stopped, Some(message)),
             Err(MessagingErr::ChannelClosed) => self.lost(Why::Stopped, None),
             // A reference that was made from the cell of an actor with other messages.
             Err(MessagingErr::InvalidActorType) => self.lost(Why::Other("wrong_message_type".to_owned()), None),
         }
         sent
+    }
+
+    /// Records messages that were left behind after their actor's end was recorded.
+    fn left_behind(&self, ask: fn(&Mailbox) -> u64) {
+        if let Some(trail) = &self.trail
+            && let left @ 1.. = ask(&trail.mailbox)
+            && let Some(sight) = self.sight.upgrade()
+        {
+            sight.left_behind(&sight.address_of(&self.actor), trail.message_type, left);
+        }
     }
 
     /// Records a message that the actor did not get, or did not answer.

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use papyra::{
     ActorAddress, Payload, Why,
-    observe::{Crash, Decision, Observation},
+    observe::{Crash, Decision, ExpectedPanic, Observation},
 };
 use ractor::{ActorCell, ActorRef, ActorStatus};
 
 use crate::{
     roster::{Known, Roster},
-    trail::Trail,
+    trail::{Failure, Trail},
 };
 
 /// How the error begins with which a supervisor of `ractor-supervisor` ends when it has restarted too often.
@@ -105,7 +105,11 @@ impl Sight {
                 self.observation.decided(known.life.address(), decision, &context);
             }
             // Only the wrapper sees how it failed; of an actor that is merely watched nobody can say.
-            known.life.crashed(&failure.crash.unwrap_or_else(|| Crash::unknown(error)));
+            // What it does besides handling messages is caught, and then noted.
+            let message_type = known.trail.as_ref().map(|trail| trail.message_type);
+            let panicked = |panic: ExpectedPanic| Crash::panic(error).at(panic.location()).handling(message_type);
+            let crash = failure.crash.or_else(|| failure.panic.map(panicked));
+            known.life.crashed(&crash.unwrap_or_else(|| Crash::unknown(error)));
         });
     }
 
@@ -115,8 +119,13 @@ impl Sight {
         let (address, trail) = (known.life.address().clone(), known.trail.clone());
         record(known);
         if let Some(trail) = trail {
-            self.observation.dead_letters(&address, trail.message_type, Why::LeftInMailbox, trail.mailbox.close());
+            self.left_behind(&address, trail.message_type, trail.mailbox.close());
+            *trail.failure() = Failure::default();
         }
+    }
+
+    pub(crate) fn left_behind(&self, address: &ActorAddress, message_type: &str, count: u64) {
+        self.observation.dead_letters(address, message_type, Why::LeftInMailbox, count);
     }
 
     /// Tells of a failed start of which ractor tells nobody; only the first telling counts. As a message it is heard behind

@@ -7,7 +7,7 @@ use std::sync::{
 
 use papyra::{
     Payload,
-    observe::{Crash, Mailbox, Processing, Restart},
+    observe::{Crash, ExpectedPanic, Mailbox, Processing, Restart},
 };
 
 /// Shared by the wrapper around an actor, the roster and the observed references. It holds no actor.
@@ -30,6 +30,8 @@ pub(crate) struct Trail {
 pub(crate) struct Failure {
     pub(crate) error: Option<String>,
     pub(crate) crash: Option<Crash>,
+    /// Where it panicked over a message; what the panic said, ractor tells.
+    pub(crate) panic: Option<ExpectedPanic>,
     /// What a supervisor knew that fails because of its child's end.
     pub(crate) escalated: Option<Payload>,
 }

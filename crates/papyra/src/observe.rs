@@ -23,6 +23,7 @@
 mod builder;
 mod caught;
 mod crash;
+mod expected;
 mod facts;
 mod generations;
 mod headcount;
@@ -44,6 +45,7 @@ mod ticker;
 pub use builder::ObservationBuilder;
 pub use caught::{Caught, catch, caught, take_panic_location};
 pub use crash::{Crash, panic_text};
+pub use expected::ExpectedPanic;
 pub use headcount::{Headcount, Registry};
 pub use life::Life;
 pub use mailbox::Mailbox;

@@ -1,0 +1,113 @@
+//! The actors that an observer knows, from the moment they begin to start until their end was seen.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+};
+
+use kameo::{Actor, actor::WeakActorRef};
+use papyra::observe::Headcount;
+
+use crate::entry::{Entry, Seen, number};
+#[cfg(feature = "registry")]
+use crate::names::{Probe, probe};
+
+/// The rosters of all observers of this process. Hooks and `tracing` events tell which actor they are about, not who
+/// observes it.
+static ROSTERS: RwLock<Vec<Weak<Roster>>> = RwLock::new(Vec::new());
+
+/// The known actors by their number.
+#[derive(Default)]
+pub(crate) struct Roster {
+    present: RwLock<HashMap<u64, Present>>,
+    /// How to ask for a registered actor of each type seen so far.
+    #[cfg(feature = "registry")]
+    probes: RwLock<HashMap<TypeId, Probe>>,
+}
+
+struct Present {
+    entry: Arc<Entry>,
+    seen: Box<dyn Seen>,
+    kind: TypeId,
+}
+
+impl Roster {
+    /// A roster that hooks find.
+    pub(crate) fn open() -> Arc<Self> {
+        let roster = Arc::new(Roster::default());
+        let mut rosters = write(&ROSTERS);
+        rosters.retain(|other| other.strong_count() > 0);
+        rosters.push(Arc::downgrade(&roster));
+        roster
+    }
+
+    /// Enters an actor, unless it is known already.
+    pub(crate) fn enter<A: Actor>(&self, entry: &Arc<Entry>, actor: WeakActorRef<A>) -> bool {
+        let (id, kind) = (number(actor.id()), TypeId::of::<A>());
+        #[cfg(feature = "registry")]
+        if !read(&self.probes).contains_key(&kind) {
+            write(&self.probes).insert(kind, probe::<A>);
+        }
+        let mut present = write(&self.present);
+        if present.contains_key(&id) {
+            return false;
+        }
+        present.insert(id, Present { entry: Arc::clone(entry), seen: Box::new(actor), kind });
+        true
+    }
+
+    pub(crate) fn leave(&self, id: u64) {
+        // What a weak reference keeps may be dropped with it: not under the lock.
+        let left = write(&self.present).remove(&id);
+        drop(left);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Entry>> {
+        read(&self.present).get(&id).map(|present| Arc::clone(&present.entry))
+    }
+
+    #[cfg(feature = "registry")]
+    pub(crate) fn probes(&self) -> Vec<Probe> {
+        read(&self.probes).values().copied().collect()
+    }
+
+    pub(crate) fn count(&self) -> Headcount {
+        let (mut alive, mut stopping, mut restarting) = (0, 0, 0);
+        for present in read(&self.present).values() {
+            match (present.entry.is_restarting(), present.seen.takes_messages()) {
+                (true, _) => restarting += 1,
+                (false, true) => alive += 1,
+                (false, false) => stopping += 1,
+            }
+        }
+        let mut headcount = Headcount::default();
+        headcount.total = Some(alive + stopping + restarting);
+        headcount.alive = Some(alive);
+        headcount.stopping = Some(stopping);
+        headcount.restarting = Some(restarting);
+        headcount
+    }
+}
+
+/// What the observers know about the actor of this number.
+pub(crate) fn known(id: u64) -> Vec<Arc<Entry>> {
+    read(&ROSTERS).iter().filter_map(Weak::upgrade).filter_map(|roster| roster.get(id)).collect()
+}
+
+/// What the observers know about the actor of type `A` that calls this.
+pub(crate) fn current<A: Actor>() -> Vec<Arc<Entry>> {
+    let is_it = |present: &&Present| present.kind == TypeId::of::<A>() && present.seen.is_current();
+    let rosters = read(&ROSTERS);
+    let living = rosters.iter().filter_map(Weak::upgrade);
+    living.filter_map(|roster| read(&roster.present).values().find(is_it).map(|it| Arc::clone(&it.entry))).collect()
+}
+
+// Nothing panics under these locks, and what they hold is whole after each step.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
