@@ -9,7 +9,7 @@ use kameo::{
     Actor,
     error::{ActorStopReason, HookError, PanicError, PanicReason},
 };
-use papyra::observe::{Crash, Life, panic_text};
+use papyra::observe::{Crash, Life, catch, panic_text};
 
 use crate::entry::Detail;
 
@@ -99,7 +99,10 @@ fn cause_in<A: Actor>(error: &PanicError) -> Cause {
 /// A text as it is, anything else in its `Debug` form, the only one that kameo asks of errors.
 fn text_of(error: &dyn Debug, any: &dyn Any) -> String {
     let text = any.downcast_ref::<String>().cloned();
-    text.or_else(|| any.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| format!("{error:?}"))
+    text.or_else(|| any.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| {
+        // The code of the host runs here, and a fact must not get lost by it.
+        catch(|| format!("{error:?}")).unwrap_or_else(|_| "an error that panics when it is shown".to_owned())
+    })
 }
 
 /// Whether the actor's errors look like panics: of those, kameo keeps the text as just that.

@@ -16,24 +16,30 @@ use kameo::{
 };
 use papyra::{
     ActorAddress,
-    observe::{Processing, WeakObservation},
+    observe::{Life, Processing, WeakObservation},
 };
 use tokio::sync::Notify;
 
-/// How many pieces of news wait for a follower at most: it takes them at once, unless its runtime is gone.
+/// How many references, and how many ends, wait for a follower at most: it takes them at once, unless its runtime is gone.
 const MAX_NEWS: usize = 1_000;
 
-/// Something that somebody else saw before the actor's follower.
-pub(crate) enum News {
-    /// The supervisor begins an incarnation.
-    Begins,
-    /// The present incarnation's `WeakActorRef<A>`.
-    Here(Box<dyn Any + Send>),
-    /// An incarnation ended: its stop reason as kameo's `tracing` events show it.
-    #[cfg(feature = "tracing")]
-    Ended(String),
-    /// No supervisor can begin another incarnation.
-    Abandoned,
+/// Whether any observer of this process measures what actors handle: as long as none does, that costs nothing.
+static MEASURED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_measured() -> bool {
+    MEASURED.load(Ordering::Relaxed)
+}
+
+/// What others saw before the actor's follower.
+#[derive(Default)]
+struct News {
+    /// How many incarnations the supervisor has begun.
+    begun: u64,
+    /// References to incarnations, each with its number: a hook runs in the incarnation that was begun last.
+    here: VecDeque<(u64, Box<dyn Any + Send>)>,
+    /// Stop reasons as kameo's `tracing` events show them, one for each incarnation, if there are such events.
+    ends: VecDeque<String>,
+    has_ends: bool,
 }
 
 /// What a hook saw of a panic or error that its actor is about to end with.
@@ -53,7 +59,7 @@ pub(crate) struct Entry {
     pub(crate) processing: Mutex<Option<Processing>>,
     /// What the actor is handling, and since when; noted only while processing is measured.
     pub(crate) in_hand: Mutex<Option<(&'static str, Instant)>>,
-    news: Mutex<VecDeque<News>>,
+    news: Mutex<News>,
     bell: Notify,
 }
 
@@ -71,27 +77,82 @@ impl Entry {
         }
     }
 
+    /// The actor is done with what it had in hand, if that was noted: it counts as handled. Its type.
+    pub(crate) fn put_down(&self) -> Option<&'static str> {
+        let (message_type, since) = lock(&self.in_hand).take()?;
+        if let Some(processing) = &*lock(&self.processing) {
+            processing.handled(message_type, since.elapsed());
+        }
+        Some(message_type)
+    }
+
+    /// Another incarnation begins.
+    pub(crate) fn begin(&self, life: &Life) {
+        *lock(&self.detail) = Detail::default();
+        let processing = life.processing().cloned();
+        MEASURED.fetch_or(processing.is_some(), Ordering::Relaxed);
+        *lock(&self.processing) = processing;
+        self.restarting.store(false, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_restarting(&self) -> bool {
         self.restarting.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn tell(&self, news: News) {
-        let mut waiting = lock(&self.news);
-        if waiting.len() < MAX_NEWS {
-            waiting.push_back(news);
-            drop(waiting);
-            self.bell.notify_one();
-        }
+    /// The supervisor begins an incarnation.
+    pub(crate) fn tell_begin(&self) {
+        lock(&self.news).begun += 1;
+        self.bell.notify_one();
     }
 
-    /// The next piece of news, once there is one. Dropping the future loses none.
-    pub(crate) async fn hear(&self) -> News {
-        loop {
-            if let Some(news) = lock(&self.news).pop_front() {
-                return news;
-            }
-            self.bell.notified().await;
-        }
+    /// The `WeakActorRef<A>` of the present incarnation.
+    pub(crate) fn tell_here(&self, actor: Box<dyn Any + Send>) {
+        let mut news = lock(&self.news);
+        let begun = news.begun;
+        news.here.truncate(MAX_NEWS);
+        news.here.push_back((begun, actor));
+        drop(news);
+        self.bell.notify_one();
+    }
+
+    /// The next incarnation has ended.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn tell_end(&self, reason: String) {
+        let mut news = lock(&self.news);
+        news.has_ends = true;
+        news.ends.truncate(MAX_NEWS);
+        news.ends.push_back(reason);
+        drop(news);
+        self.bell.notify_one();
+    }
+
+    /// Returns when something may have been told since the last time.
+    pub(crate) async fn news(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Whether this incarnation, counted from 1, has begun.
+    pub(crate) fn has_begun(&self, incarnation: u64) -> bool {
+        lock(&self.news).begun >= incarnation
+    }
+
+    /// A reference to this incarnation. Those to earlier ones are forgotten.
+    pub(crate) fn take_here(&self, incarnation: u64) -> Option<Box<dyn Any + Send>> {
+        let mut news = lock(&self.news);
+        let past = news.here.iter().take_while(|(of, _)| *of <= incarnation).count();
+        // What a reference keeps may be dropped with it: not under the lock.
+        let past: Vec<_> = news.here.drain(..past).collect();
+        drop(news);
+        past.into_iter().rfind(|(of, _)| *of == incarnation).map(|(_, actor)| actor)
+    }
+
+    pub(crate) fn take_end(&self) -> Option<String> {
+        lock(&self.news).ends.pop_front()
+    }
+
+    /// Whether each end is told.
+    pub(crate) fn has_ends(&self) -> bool {
+        lock(&self.news).has_ends
     }
 }
 

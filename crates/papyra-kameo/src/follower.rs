@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    mem::take,
+    mem::{replace, take},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use tokio::{select, sync::watch, time::sleep};
 
 use crate::{
     end::End,
-    entry::{Detail, Entry, News, lock},
+    entry::{Detail, Entry, lock},
     plan::Plan,
     roster::Roster,
 };
@@ -25,14 +25,16 @@ const CLEANS_UP: Duration = Duration::from_secs(1);
 /// Stands for a reason that kameo told nobody.
 const UNSEEN: &str = "unknown: nobody saw how this incarnation ended";
 
+/// Tells that observation is over: by its value, or because its sender is gone.
+pub(crate) type Over = watch::Receiver<bool>;
+
 /// A task of the observer's. It holds the actor weakly, and ends with it, or with the observation.
 pub(crate) struct Follower {
-    pub(crate) id: u64,
+    pub(crate) number: u64,
     pub(crate) entry: Arc<Entry>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) observation: WeakObservation,
-    /// Changes when observation ends.
-    pub(crate) over: watch::Receiver<()>,
+    pub(crate) over: Over,
 }
 
 /// What one incarnation came to.
@@ -41,14 +43,14 @@ enum Seen {
     /// The next one has begun, and this one still cleans up.
     Late,
     /// It is over, and how is not known.
-    Gone {
-        next_began: bool,
-    },
+    Gone,
     ObservationEnded,
 }
 
 /// One incarnation, as far as it is known.
 struct Incarnation<A: Actor> {
+    /// Counted from 1, for an actor that a supervisor restarts.
+    number: u64,
     life: Life,
     actor: Option<WeakActorRef<A>>,
     started: bool,
@@ -58,47 +60,45 @@ impl Follower {
     /// Follows an actor that nobody restarts.
     pub(crate) async fn follow<A: Actor>(mut self, actor: WeakActorRef<A>, life: Life, started: bool) {
         let mailbox = actor.mailbox_sender().clone();
-        let mut incarnation = Incarnation { life, actor: Some(actor), started };
+        self.entry.begin(&life);
+        let mut incarnation = Incarnation { number: 0, life, actor: Some(actor), started };
         if let Seen::End(end) = self.see(&mut incarnation, &mailbox, Some(Restart::default())).await {
             self.record(end, incarnation.life);
         }
     }
 
-    /// Follows an actor that a supervisor restarts. Each incarnation begins with [`News::Begins`]; of the first one there is
-    /// a reference, of the others a hook may bring one.
+    /// Follows an actor that a supervisor restarts. Of the first incarnation there is a reference, of the others a hook may
+    /// bring one.
     pub(crate) async fn follow_all<A: Actor>(mut self, first: WeakActorRef<A>, name: String, mut plan: Plan) {
         let mailbox = first.mailbox_sender().clone();
         let mut first = Some(first);
-        let mut begun = self.begins_again(&mailbox).await;
-        while begun {
+        for number in 1.. {
             let Some(observation) = self.observation.upgrade() else { return };
             let mut life = observation.begin(&name);
             drop(observation);
             life.set_parent(Some(plan.parent.clone()));
-            drop(take(&mut *lock(&self.entry.detail)));
-            self.entry.restarting.store(false, Ordering::Relaxed);
-            if first.is_none() {
+            self.entry.begin(&life);
+            if number > 1 {
                 life.restarted(plan.restart());
             }
-            let mut incarnation = Incarnation { life, actor: first.take(), started: false };
+            let mut incarnation = Incarnation { number, life, actor: first.take(), started: false };
+            let mut decision = None;
             match self.see(&mut incarnation, &mailbox, None).await {
                 Seen::End(end) => {
-                    self.entry.restarting.store(true, Ordering::Relaxed);
-                    let decision = plan.decision_not_to_restart(&end);
+                    decision = plan.decision_not_to_restart(&end);
                     self.record(end, incarnation.life);
-                    begun = self.begins_again(&mailbox).await;
-                    if let (false, Some((decision, context)), Some(observation)) =
-                        (begun, decision, self.observation.upgrade())
-                    {
-                        observation.decided(&self.entry.address, decision, &context);
-                    }
                 }
                 Seen::Late => drop(tokio::spawn(incarnation.clean_up(self.over.clone()))),
-                Seen::Gone { next_began } => {
-                    incarnation.life.stopped(Some(UNSEEN));
-                    begun = next_began;
-                }
+                Seen::Gone => incarnation.life.stopped(Some(UNSEEN)),
                 Seen::ObservationEnded => return,
+            }
+            self.entry.restarting.store(true, Ordering::Relaxed);
+            match (self.begins(number + 1, &mailbox).await, decision, self.observation.upgrade()) {
+                (Some(true), ..) => {}
+                (Some(false), Some((decision, context)), Some(observation)) => {
+                    return observation.decided(&self.entry.address, decision, &context);
+                }
+                _ => return,
             }
         }
     }
@@ -110,41 +110,54 @@ impl Follower {
         mailbox: &WeakMailboxSender<A>,
         restart: Option<Restart>,
     ) -> Seen {
-        let mut next_began = false;
         loop {
-            let (known, started) = (incarnation.actor.is_some(), incarnation.started);
+            let mut known = incarnation.actor.is_some();
+            if !known && let Some(actor) = self.entry.take_here(incarnation.number) {
+                incarnation.actor = actor.downcast().ok().map(|actor| *actor);
+                known = true;
+            }
+            let next_began = incarnation.number > 0 && self.entry.has_begun(incarnation.number + 1);
+            if !known {
+                #[cfg(feature = "tracing")]
+                if let Some(reason) = self.entry.take_end() {
+                    return Seen::End(End::of_text(&reason));
+                }
+                if next_began && !self.entry.has_ends() {
+                    return Seen::Gone;
+                }
+            }
+            let started = incarnation.started;
             select! {
                 biased;
                 start = incarnation.start(), if !started => match start {
                     Ok(()) => incarnation.tell_start(restart),
-                    Err(end) => return Seen::End(end),
+                    Err(end) => return self.end(end),
                 },
                 end = incarnation.end() => {
                     incarnation.tell_start(restart);
-                    return Seen::End(end);
+                    return self.end(end);
                 }
-                news = self.entry.hear() => match news {
-                    News::Here(actor) if !known => incarnation.actor = actor.downcast().ok().map(|actor| *actor),
-                    #[cfg(feature = "tracing")]
-                    News::Ended(reason) if !known => return Seen::End(End::of_text(&reason)),
-                    News::Begins if !known => return Seen::Gone { next_began: true },
-                    News::Abandoned if !known => return Seen::Gone { next_began: false },
-                    News::Begins => next_began = true,
-                    _ => {}
-                },
-                () = sleep(CLEANS_UP), if next_began => return Seen::Late,
-                () = sleep(LOOK_EVERY), if !known => {
+                () = self.entry.news() => {}
+                // It still cleans up, or its event is late.
+                () = passed(CLEANS_UP), if next_began => return if known { Seen::Late } else { Seen::Gone },
+                () = passed(LOOK_EVERY), if !known => {
                     if mailbox.upgrade().is_none_or(|mailbox| mailbox.is_closed()) {
-                        return Seen::Gone { next_began: false };
+                        return Seen::Gone;
                     }
                 }
-                _ = self.over.changed() => return Seen::ObservationEnded,
+                () = is_over(&mut self.over) => return Seen::ObservationEnded,
             }
         }
     }
 
-    /// Whether the supervisor begins another incarnation.
-    async fn begins_again<A: Actor>(&mut self, mailbox: &WeakMailboxSender<A>) -> bool {
+    /// An end that kameo told in full. Its event came before, if there was any, and must not stand for the next one.
+    fn end(&self, end: End) -> Seen {
+        self.entry.take_end();
+        Seen::End(end)
+    }
+
+    /// Whether this incarnation begins; `None` if observation ends before that is known.
+    async fn begins<A: Actor>(&mut self, number: u64, mailbox: &WeakMailboxSender<A>) -> Option<bool> {
         // Between two incarnations there is no actor that a sender could keep alive.
         let mailbox = mailbox.upgrade();
         let closed = async {
@@ -154,20 +167,23 @@ impl Follower {
         };
         tokio::pin!(closed);
         loop {
+            if self.entry.has_begun(number) {
+                return Some(true);
+            }
             select! {
                 biased;
-                news = self.entry.hear() => match news {
-                    News::Begins => return true,
-                    News::Abandoned => return false,
-                    _ => {}
-                },
-                () = &mut closed => return false,
-                _ = self.over.changed() => return false,
+                () = self.entry.news() => {}
+                () = &mut closed => return Some(false),
+                () = is_over(&mut self.over) => return None,
             }
         }
     }
 
     fn record(&self, end: End, life: Life) {
+        // A message whose handler stopped the actor was handled all the same.
+        if end.is_normal() {
+            self.entry.put_down();
+        }
         end.record(life, take(&mut *lock(&self.entry.detail)));
     }
 }
@@ -175,7 +191,7 @@ impl Follower {
 impl<A: Actor> Incarnation<A> {
     fn tell_start(&mut self, restart: Option<Restart>) {
         // kameo tells no start if the mailbox was full at that moment, or if the actor was killed at once: the end tells it.
-        if !std::mem::replace(&mut self.started, true) {
+        if !replace(&mut self.started, true) {
             self.life.started();
             if let Some(restart) = restart.filter(|_| self.life.generation() > 1) {
                 self.life.restarted(restart);
@@ -197,17 +213,27 @@ impl<A: Actor> Incarnation<A> {
         }
     }
 
-    async fn clean_up(self, mut over: watch::Receiver<()>) {
+    async fn clean_up(self, mut over: Over) {
         select! {
             biased;
             end = self.end() => end.record(self.life, Detail::default()),
-            _ = over.changed() => {}
+            () = is_over(&mut over) => {}
         }
     }
 }
 
+/// Asks for a timer only once it is waited for: where no actor is restarted, the runtime needs none.
+async fn passed(time: Duration) {
+    sleep(time).await;
+}
+
+async fn is_over(over: &mut Over) {
+    // An error means that the sender is gone.
+    let _ = over.wait_for(|over| *over).await;
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.roster.leave(self.id);
+        self.roster.leave(self.number);
     }
 }

@@ -1,15 +1,18 @@
 //! The observer: how it is started and stopped, and how it comes to know an actor.
 
 use std::{
-    future::{IntoFuture, Ready, ready},
+    future::{Future, IntoFuture, Ready, ready},
     sync::Arc,
     time::Duration,
 };
 
-use kameo::{Actor, actor::ActorRef};
+use kameo::{
+    Actor,
+    actor::{ActorRef, WeakActorRef},
+};
 use papyra::{
     Error, ErrorKind, Recorder, Result,
-    observe::{Observation, ObservationBuilder, Registry},
+    observe::{Observation, ObservationBuilder},
 };
 use tokio::{runtime::Handle, sync::watch};
 
@@ -25,34 +28,143 @@ use crate::{
 /// When the last clone is dropped, observation ends at once; [`stop`](Observer::stop) records what was seen so far first.
 /// In both cases the actors run on.
 #[derive(Clone)]
-pub struct Observer(pub(crate) Arc<Sight>);
+pub struct Observer(Arc<Sight>);
 
 /// The only strong hold on what is observed: followers hold it weakly, so that its recorder is let go as soon as the
 /// observer is.
-pub(crate) struct Sight {
-    pub(crate) observation: Observation,
-    pub(crate) roster: Arc<Roster>,
-    /// Tells followers that observation ends; dropping it does the same.
-    over: watch::Sender<()>,
+struct Sight {
+    observation: Observation,
+    roster: Arc<Roster>,
+    /// Followers end when it says `true`, and when it is dropped.
+    over: watch::Sender<bool>,
     runtime: Handle,
 }
 
 impl Observer {
     /// Starts to observe; what is seen goes to this recorder. Await the result, within tokio.
     pub fn start(recorder: &Recorder) -> ObserverBuilder {
-        ObserverBuilder { observation: Observation::of(recorder), audit_every: None }
+        ObserverBuilder { observation: Observation::of(recorder) }
     }
 
-    /// Watches an actor that runs already, or one that is prepared and about to run, under this name; without a name it is
-    /// known by its number. What it is sent through the reference returned is observed as well.
+    /// Watches an actor that runs, or one that is prepared and about to run, under this name; without a name it is known by
+    /// its number. What it is sent through the reference returned is observed as well.
     ///
-    /// Its start is recorded if it is still to come, and its end. A supervised actor is seen up to its first restart:
-    /// [`supervise_observed`](crate::SpawnObserved::supervise_observed) sees more. An actor that is watched
-    /// already keeps its name; after [`stop`](Observer::stop), none is watched any more.
+    /// Its start is recorded if it is still to come, and its end. Of a supervised actor only the first incarnation is seen:
+    /// [`supervise_observed`](crate::SpawnObserved::supervise_observed) sees more. An actor that is watched already
+    /// keeps its name. One that has ended is not watched, and after [`stop`](Observer::stop) none is.
     pub fn watch<A: Actor>(&self, actor: &ActorRef<A>, name: Option<&str>) -> ObservedRef<A> {
-        let (observation, id) = (&self.0.observation, number(actor.id()));
-        let known = self.0.roster.get(id);
-        if known.is_none() && !self.is_over() {}
-        todo!()
+        let (observation, number) = (&self.0.observation, number(actor.id()));
+        let address = observation.address(name.unwrap_or(&number.to_string()));
+        let entry = Arc::new(Entry::new(address, observation.downgrade()));
+        let weak = actor.downgrade();
+        if weak.is_alive() && self.enter(&entry, &weak) {
+            let started = weak.with_startup_result(|start| start.is_ok()).unwrap_or(false);
+            let life = match name {
+                Some(name) => observation.begin(name),
+                None => observation.begin_nameless(number),
+            };
+            self.spawn(self.follower(&entry, number).follow(weak, life, started));
+        }
+        self.observed_ref(actor.clone(), &entry)
+    }
+
+    /// What this observer records through: for a panic hook, for plain tasks, for facts of your own.
+    pub fn observation(&self) -> &Observation {
+        &self.0.observation
+    }
+
+    /// Records an audit now.
+    pub fn audit(&self) {
+        let (headcount, registry) = self.0.roster.count();
+        self.0.observation.audit(headcount, registry);
+    }
+
+    /// Ends observation, for all clones, once everything that kameo has told so far is on its way to the recorder. The
+    /// actors run on; messages to dead actors are still recorded until the last clone is dropped.
+    pub async fn stop(self) {
+        self.0.roster.close();
+        self.0.over.send_replace(true);
+        self.0.over.closed().await;
+        self.0.observation.flush();
+    }
+
+    /// Makes hooks and `tracing` events find the actor. `false` if it is known already.
+    pub(crate) fn enter<A: Actor>(&self, entry: &Arc<Entry>, actor: &WeakActorRef<A>) -> bool {
+        !self.0.roster.is_closed() && self.0.roster.enter(entry, actor.clone())
+    }
+
+    pub(crate) fn follower(&self, entry: &Arc<Entry>, number: u64) -> Follower {
+        Follower {
+            number,
+            entry: Arc::clone(entry),
+            roster: Arc::clone(&self.0.roster),
+            observation: self.0.observation.downgrade(),
+            over: self.0.over.subscribe(),
+        }
+    }
+
+    pub(crate) fn spawn(&self, follow: impl Future<Output = ()> + Send + 'static) {
+        drop(self.0.runtime.spawn(follow));
+    }
+
+    pub(crate) fn observed_ref<A: Actor>(&self, actor: ActorRef<A>, entry: &Entry) -> ObservedRef<A> {
+        ObservedRef::new(actor, entry.address.clone(), self.0.observation.downgrade())
+    }
+
+    /// The address of an actor, observed or not.
+    pub(crate) fn address_of<A: Actor>(&self, actor: &ActorRef<A>) -> String {
+        let number = number(actor.id());
+        let known = self.0.roster.get(number).map(|entry| entry.address.to_string());
+        known.unwrap_or_else(|| self.0.observation.address(&number.to_string()).to_string())
+    }
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observer").field("system", &self.0.observation.system()).finish_non_exhaustive()
+    }
+}
+
+/// An observer that is about to start: await it.
+#[derive(Debug)]
+#[must_use = "await it to start the observer"]
+pub struct ObserverBuilder {
+    observation: ObservationBuilder,
+}
+
+impl ObserverBuilder {
+    /// Names the actor system, the first part of every address; `local` if nobody says otherwise.
+    pub fn system(self, name: impl Into<String>) -> Self {
+        self.with(|observation| observation.system(name))
+    }
+
+    /// Records an audit every so often, the first one after that time; at most every 10 ms. Without it there are only the
+    /// audits asked for with [`Observer::audit`].
+    pub fn audit_every(self, period: Duration) -> Self {
+        self.with(|observation| observation.audit_every(period))
+    }
+
+    /// Changes any other setting of the [observation](ObservationBuilder): how many dead letters are recorded in full, what
+    /// of them, and whether processing is measured.
+    pub fn with(mut self, change: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
+        self.observation = change(self.observation);
+        self
+    }
+}
+
+impl IntoFuture for ObserverBuilder {
+    type Output = Result<Observer>;
+    type IntoFuture = Ready<Result<Observer>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Ok(runtime) = Handle::try_current() else {
+            let error = Error::new(ErrorKind::Config, "an observer of kameo actors starts within a tokio runtime");
+            return ready(Err(error.with_cure("await it in the runtime that runs the actors")));
+        };
+        let roster = Roster::open();
+        let counted = Arc::downgrade(&roster);
+        let count = move || counted.upgrade().filter(|roster| !roster.is_closed()).map(|roster| roster.count());
+        let observation = self.observation.count_with(count).start();
+        ready(Ok(Observer(Arc::new(Sight { observation, roster, over: watch::Sender::new(false), runtime }))))
     }
 }

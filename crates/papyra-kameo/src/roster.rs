@@ -3,15 +3,18 @@
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use kameo::{Actor, actor::WeakActorRef};
-use papyra::observe::Headcount;
+use papyra::observe::{Headcount, Registry};
 
 use crate::entry::{Entry, Seen, number};
 #[cfg(feature = "registry")]
-use crate::names::{Probe, probe};
+use crate::names::{self, Probe, probe};
 
 /// The rosters of all observers of this process. Hooks and `tracing` events tell which actor they are about, not who
 /// observes it.
@@ -20,6 +23,8 @@ static ROSTERS: RwLock<Vec<Weak<Roster>>> = RwLock::new(Vec::new());
 /// The known actors by their number.
 #[derive(Default)]
 pub(crate) struct Roster {
+    /// Set when observation ends: then nobody enters any more.
+    closed: AtomicBool,
     present: RwLock<HashMap<u64, Present>>,
     /// How to ask for a registered actor of each type seen so far.
     #[cfg(feature = "registry")]
@@ -40,6 +45,14 @@ impl Roster {
         rosters.retain(|other| other.strong_count() > 0);
         rosters.push(Arc::downgrade(&roster));
         roster
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Enters an actor, unless it is known already.
@@ -67,12 +80,17 @@ impl Roster {
         read(&self.present).get(&id).map(|present| Arc::clone(&present.entry))
     }
 
-    #[cfg(feature = "registry")]
-    pub(crate) fn probes(&self) -> Vec<Probe> {
-        read(&self.probes).values().copied().collect()
+    /// What an audit says of the actors in it, and of the names in kameo's registry.
+    pub(crate) fn count(&self) -> (Headcount, Registry) {
+        #[cfg(feature = "registry")]
+        let registry = names::snapshot(&read(&self.probes).values().copied().collect::<Vec<_>>());
+        // With kameo's feature `remote` there is no registry that could be asked.
+        #[cfg(not(feature = "registry"))]
+        let registry = Registry::default();
+        (self.headcount(), registry)
     }
 
-    pub(crate) fn count(&self) -> Headcount {
+    fn headcount(&self) -> Headcount {
         let (mut alive, mut stopping, mut restarting) = (0, 0, 0);
         for present in read(&self.present).values() {
             match (present.entry.is_restarting(), present.seen.takes_messages()) {
@@ -90,17 +108,17 @@ impl Roster {
     }
 }
 
-/// What the observers know about the actor of this number.
-pub(crate) fn known(id: u64) -> Vec<Arc<Entry>> {
-    read(&ROSTERS).iter().filter_map(Weak::upgrade).filter_map(|roster| roster.get(id)).collect()
+/// Tells what each observer knows about the actor of this number.
+pub(crate) fn known(number: u64, tell: impl FnMut(Arc<Entry>)) {
+    read(&ROSTERS).iter().filter_map(Weak::upgrade).filter_map(|roster| roster.get(number)).for_each(tell);
 }
 
-/// What the observers know about the actor of type `A` that calls this.
-pub(crate) fn current<A: Actor>() -> Vec<Arc<Entry>> {
+/// Tells what each observer knows about the actor of type `A` that calls this. kameo gives no number then, so all actors of
+/// that type are asked.
+pub(crate) fn current<A: Actor>(tell: impl FnMut(Arc<Entry>)) {
     let is_it = |present: &&Present| present.kind == TypeId::of::<A>() && present.seen.is_current();
-    let rosters = read(&ROSTERS);
-    let living = rosters.iter().filter_map(Weak::upgrade);
-    living.filter_map(|roster| read(&roster.present).values().find(is_it).map(|it| Arc::clone(&it.entry))).collect()
+    let find = |roster: Arc<Roster>| read(&roster.present).values().find(is_it).map(|it| Arc::clone(&it.entry));
+    read(&ROSTERS).iter().filter_map(Weak::upgrade).filter_map(find).for_each(tell);
 }
 
 // Nothing panics under these locks, and what they hold is whole after each step.

@@ -32,8 +32,8 @@ pub(crate) type Round = Result<f64, String>;
 
 pub(crate) fn run() -> Result<(), String> {
     let mut rows = Vec::new();
-    let frameworks: [(&str, fn(Way) -> Round); 2] = [("ractor", ractor_actor::round), ("kameo", kameo_actor::round)];
-    for (framework, round) in frameworks {
+    let ractor: fn(Way) -> Round = ractor_actor::round;
+    for (framework, round) in [("ractor", ractor), ("kameo", kameo_actor::round)] {
         let ways = [Way::Bare, Way::Observed, Way::Processing];
         let mut taken = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
