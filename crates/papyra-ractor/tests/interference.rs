@@ -90,10 +90,10 @@ async fn spawn(observer: &Observer, name: Option<String>, token: &Arc<()>) -> (O
 }
 
 /// Actors answer, crash, are written to behind their end, and are gone: as if nobody looked.
-async fn actors_live_and_die(observer: &Observer) {
+async fn actors_live_and_die(observer: &Observer, name: &str) {
     let token = Arc::new(());
     for _ in 0..20 {
-        let (actor, join) = spawn(observer, Some("mortal".to_owned()), &token).await;
+        let (actor, join) = spawn(observer, Some(name.to_owned()), &token).await;
         actor.call(Tell::Answer, None).await.unwrap().unwrap();
         actor.cast(Tell::Panic).unwrap();
         join.await.unwrap();
@@ -115,7 +115,7 @@ async fn actors_run_on_while_the_disk_hangs() {
         let observer = Observer::start(&recorder).audit_every(Duration::from_millis(10)).await.unwrap();
         // Enough for the queue to be full in the end.
         for _ in 0..30 {
-            actors_live_and_die(&observer).await;
+            actors_live_and_die(&observer, "before-a-hung-disk").await;
         }
         assert!(recorder.state().dropped > 0, "{:?}", recorder.state());
         observer.stop().await;
@@ -127,11 +127,11 @@ async fn actors_run_on_while_the_disk_hangs() {
 
 #[tokio::test]
 async fn actors_run_on_while_the_disk_is_full_or_the_backend_panics() {
-    for bad in [Bad::Full, Bad::Broken] {
+    for (bad, name) in [(Bad::Full, "before-a-full-disk"), (Bad::Broken, "before-a-bug")] {
         let recorder = recorder(bad);
         let scene = async {
             let observer = Observer::start(&recorder).await.unwrap();
-            actors_live_and_die(&observer).await;
+            actors_live_and_die(&observer, name).await;
             observer.stop().await;
         };
         timeout(LONG, scene).await.unwrap();

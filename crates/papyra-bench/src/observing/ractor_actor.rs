@@ -17,6 +17,7 @@ enum Message {
     Tell(oneshot::Sender<u64>),
 }
 
+#[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
 impl Actor for Counter {
     type Msg = Message;
     type State = u64;

@@ -13,9 +13,9 @@ use crate::scene::{Scene, Tell};
 const SOON: Duration = Duration::from_millis(1);
 
 /// An actor that is dead, and what was recorded since it died.
-async fn lost(act: impl AsyncFnOnce(&Scene, &ObservedRef<Tell>)) -> Vec<String> {
+async fn lost(name: &str, act: impl AsyncFnOnce(&Scene, &ObservedRef<Tell>)) -> Vec<String> {
     let scene = Scene::with(|observation| observation.payloads(|_, payload| Some(payload))).await;
-    let (dead, join) = scene.player("dead").await;
+    let (dead, join) = scene.player(name).await;
     dead.kill();
     join.await.unwrap();
     act(&scene, &dead).await;
@@ -24,24 +24,24 @@ async fn lost(act: impl AsyncFnOnce(&Scene, &ObservedRef<Tell>)) -> Vec<String> 
 
 #[tokio::test]
 async fn a_call_to_a_dead_actor() {
-    let told = lost(async |_, dead| {
+    let told = lost("dead-1", async |_, dead| {
         let called = dead.call(Tell::Count, None).await;
         assert!(matches!(called, Err(MessagingErr::SendErr(Tell::Count(_)))));
     });
-    assert_eq!(told.await, ["orders://dead stopped null x1"]);
+    assert_eq!(told.await, ["orders://dead-1 stopped null x1"]);
 }
 
 #[tokio::test]
 async fn a_delayed_message_to_a_dead_actor() {
-    let told = lost(async |_, dead| {
+    let told = lost("dead-2", async |_, dead| {
         assert!(dead.send_after(SOON, || Tell::Fail).await.unwrap().is_err());
     });
-    assert_eq!(told.await, ["orders://dead stopped null x1"]);
+    assert_eq!(told.await, ["orders://dead-2 stopped null x1"]);
 }
 
 #[tokio::test]
 async fn a_repeated_message_ends_with_the_first_that_is_lost() {
-    let told = lost(async |scene, _| {
+    let told = lost("dead-3", async |scene, _| {
         let (player, join) = scene.player("brief").await;
         tokio::time::pause();
         let repeated = player.send_interval(Duration::from_secs(60), || Tell::Fail);
@@ -57,43 +57,43 @@ async fn a_repeated_message_ends_with_the_first_that_is_lost() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_takes() {
-    let told = lost(async |scene, dead| {
-        let (asked, _) = scene.player("asked").await;
+    let told = lost("dead-4", async |scene, dead| {
+        let (asked, _) = scene.player("asked-4").await;
         let forwarded = asked.call_and_forward(Tell::Count, dead, |_| Tell::Fail, None).unwrap();
         assert!(matches!(forwarded.await.unwrap(), CallResult::Success(Err(MessagingErr::SendErr(Tell::Fail)))));
         asked.kill();
     });
-    assert_eq!(told.await, ["orders://dead stopped null x1"]);
+    assert_eq!(told.await, ["orders://dead-4 stopped null x1"]);
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time() {
-    let told = lost(async |scene, dead| {
-        let asked = scene.hanging("asked").await;
+    let told = lost("dead-5", async |scene, dead| {
+        let asked = scene.hanging("asked-5").await;
         let forwarded = asked.call_and_forward(Tell::Count, dead, |_| Tell::Fail, Some(SOON)).unwrap();
         assert!(matches!(forwarded.await.unwrap(), CallResult::Timeout));
     });
-    assert_eq!(told.await, ["orders://asked timeout null x1"]);
+    assert_eq!(told.await, ["orders://asked-5 timeout null x1"]);
 }
 
 #[tokio::test]
 async fn a_request_that_is_dropped_unanswered_is_left_in_the_mailbox_and_no_timeout() {
     let scene = Scene::new().await;
-    let asked = scene.hanging("asked").await;
+    let asked = scene.hanging("asked-6").await;
     let (answer, ()) = tokio::join!(asked.call(Tell::Count, None), async {
         asked.kill_and_wait(None).await.unwrap();
     });
     assert!(matches!(answer, Ok(CallResult::SenderError)));
     let told = scene.told().await;
-    assert_eq!(told[2..], ["orders://asked left_in_mailbox null x1"], "{told:?}");
+    assert_eq!(told[2..], ["orders://asked-6 left_in_mailbox null x1"], "{told:?}");
 }
 
 #[tokio::test]
 async fn a_payload_is_recorded_as_its_function_and_the_hook_let_it() {
-    let told = lost(async |_, dead| {
+    let told = lost("dead-7", async |_, dead| {
         let telling = dead.clone().with_payloads(|told| Some(Payload::of(&format!("{told:?}"))));
         assert!(telling.cast(Tell::Fail).is_err());
         assert!(dead.cast(Tell::Fail).is_err());
     });
-    assert_eq!(told.await, [r#"orders://dead stopped "Fail" x1"#, "orders://dead stopped null x1"]);
+    assert_eq!(told.await, [r#"orders://dead-7 stopped "Fail" x1"#, "orders://dead-7 stopped null x1"]);
 }

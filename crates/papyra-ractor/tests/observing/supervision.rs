@@ -36,30 +36,33 @@ impl Actor for Strict {
     }
 }
 
-/// What is told of `strict`, whose child panics.
-async fn strict_fails(scene: Scene, parent: Option<ActorCell>) -> Vec<String> {
-    let name = Some("strict".to_owned());
+/// What is told of a strict supervisor, whose child panics.
+async fn strict_fails(scene: Scene, name: &str, parent: Option<ActorCell>) -> Vec<String> {
+    let (address, child) = (format!("orders://{name}"), Some(format!("{name}-child")));
+    let name = Some(name.to_owned());
     let (strict, join) = match parent {
         None => Strict::spawn_observed(&scene.observer, name, Strict, ()).await.unwrap(),
         Some(parent) => Strict::spawn_linked_observed(&scene.observer, name, Strict, (), parent).await.unwrap(),
     };
-    let name = Some("child".to_owned());
-    let spawned = Player::spawn_linked_observed(&scene.observer, name, Player, Start::Well, strict.get_cell()).await;
+    let spawned = Player::spawn_linked_observed(&scene.observer, child, Player, Start::Well, strict.get_cell()).await;
     let (child, _) = spawned.unwrap();
     count(&child).await;
     child.cast(Tell::Panic).unwrap();
     join.await.unwrap();
-    scene.told().await.into_iter().filter(|told| told.starts_with("orders://strict")).collect()
+    scene.told().await.into_iter().filter(|told| told.starts_with(&format!("{address} "))).collect()
 }
 
-const KNEW: &str = r#""context":{"child":"orders://child","error":"lost a child: boom"}}"#;
+fn decision(name: &str, decision: &str) -> String {
+    let context = format!(r#"{{"child":"orders://{name}-child","error":"lost a child: boom"}}"#);
+    format!(r#"orders://{name} SupervisionDecision {{"decision":"{decision}","context":{context}}}"#)
+}
 
 #[tokio::test]
 async fn a_supervisor_that_fails_over_a_child_leaves_it_to_its_own() {
     let scene = Scene::new().await;
-    let (parent, _) = scene.player("parent").await;
-    let told = strict_fails(scene, Some(parent.get_cell())).await;
-    assert_eq!(told[1], format!(r#"orders://strict SupervisionDecision {{"decision":"escalate",{KNEW}"#));
+    let (parent, _) = scene.player("superior").await;
+    let told = strict_fails(scene, "strict", Some(parent.get_cell())).await;
+    assert_eq!(told[1], decision("strict", "escalate"));
     assert!(told[2].starts_with("orders://strict ActorCrashed"));
     assert_eq!(told.len(), 3);
     parent.kill();
@@ -67,8 +70,8 @@ async fn a_supervisor_that_fails_over_a_child_leaves_it_to_its_own() {
 
 #[tokio::test]
 async fn at_the_top_of_the_tree_it_gives_up() {
-    let told = strict_fails(Scene::new().await, None).await;
-    assert_eq!(told[1], format!(r#"orders://strict SupervisionDecision {{"decision":"give_up",{KNEW}"#));
+    let told = strict_fails(Scene::new().await, "supreme", None).await;
+    assert_eq!(told[1], decision("supreme", "give_up"));
 }
 
 #[tokio::test]

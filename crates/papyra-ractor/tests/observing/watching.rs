@@ -51,7 +51,7 @@ async fn watching_an_observed_actor_as_it_stops_does_not_lose_its_end() {
     let (scene, end) = (Scene::new().await, Arc::new(Notify::new()));
     let lingering = Lingering(end.clone());
     let (actor, join) =
-        Lingering::spawn_observed(&scene.observer, Some("leaving".into()), lingering, ()).await.unwrap();
+        Lingering::spawn_observed(&scene.observer, Some("lingering".into()), lingering, ()).await.unwrap();
     actor.stop(None);
     while actor.get_status() != ActorStatus::Stopping {
         tokio::task::yield_now().await;
@@ -60,7 +60,7 @@ async fn watching_an_observed_actor_as_it_stops_does_not_lose_its_end() {
     end.notify_one();
     join.await.unwrap();
     let told = scene.told().await;
-    assert_eq!(told[1..], [r#"orders://leaving ActorStopped {"generation":1,"reason":null}"#]);
+    assert_eq!(told[1..], [r#"orders://lingering ActorStopped {"generation":1,"reason":null}"#]);
 }
 
 #[tokio::test]
