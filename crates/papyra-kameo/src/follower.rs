@@ -111,12 +111,13 @@ impl Follower {
         restart: Option<Restart>,
     ) -> Seen {
         loop {
+            // First this, then the reference: if the next one has begun, all that this one has to tell is there.
+            let next_began = incarnation.number > 0 && self.entry.has_begun(incarnation.number + 1);
             let mut known = incarnation.actor.is_some();
             if !known && let Some(actor) = self.entry.take_here(incarnation.number) {
                 incarnation.actor = actor.downcast().ok().map(|actor| *actor);
                 known = true;
             }
-            let next_began = incarnation.number > 0 && self.entry.has_begun(incarnation.number + 1);
             if !known {
                 #[cfg(feature = "tracing")]
                 if let Some(reason) = self.entry.take_end() {
