@@ -174,7 +174,8 @@ impl Follower {
             select! {
                 biased;
                 () = self.entry.news() => {}
-                () = &mut closed => return Some(false),
+                // It may have begun, ended and closed its mailbox since we looked.
+                () = &mut closed => return Some(self.entry.has_begun(number)),
                 () = is_over(&mut self.over) => return None,
             }
         }
