@@ -46,12 +46,10 @@ pub fn done<A: Actor>(actor: &WeakActorRef<A>) {
 /// In `on_panic`: one of the actor's functions panicked or returned an error.
 pub fn panicked<A: Actor>(actor: &WeakActorRef<A>, error: &PanicError) {
     present(actor);
-    let mut location = error.is_panic().then(take_panic_location).flatten();
+    let location = error.is_panic().then(take_panic_location).flatten();
     roster::known(number(actor.id()), |entry| {
         let message_type = entry.put_down();
-        let mut detail = lock(&entry.detail);
-        detail.location = location.take();
-        detail.message_type = message_type;
+        entry.tell_detail(location.clone(), message_type);
     });
 }
 
