@@ -58,9 +58,9 @@ pub(crate) struct Entry {
     pub(crate) restarting: AtomicBool,
     detail: Mutex<Detail>,
     /// Set as long as processing is measured.
-    pub(crate) processing: Mutex<Option<Processing>>,
+    processing: Mutex<Option<Processing>>,
     /// What the actor is handling, and since when; noted only while processing is measured.
-    pub(crate) in_hand: Mutex<Option<(&'static str, Instant)>>,
+    in_hand: Mutex<Option<(&'static str, Instant)>>,
     news: Mutex<News>,
     bell: Notify,
 }
@@ -76,6 +76,14 @@ impl Entry {
             in_hand: Mutex::default(),
             news: Mutex::default(),
             bell: Notify::new(),
+        }
+    }
+
+    /// The actor begins to handle a message of this type, or none.
+    pub(crate) fn take_up(&self, message_type: Option<&'static str>) {
+        // Another observer may measure, but this one does not.
+        if lock(&self.processing).is_some() {
+            *lock(&self.in_hand) = message_type.map(|message_type| (message_type, Instant::now()));
         }
     }
 
