@@ -6,13 +6,15 @@ mod care;
 mod growth;
 mod material;
 mod measured;
+mod observing;
 mod plain;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
 const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--runs 5] [--dir DIR] [--papyra FILE]
-       papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]";
+       papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
+       papyra-bench observe";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let done = settings(&arguments).and_then(|settings| match command.as_str() {
         "care" => care::run(&settings),
         "growth" => growth::run(&settings),
+        "observe" => observing::run(),
         _ => Err(USAGE.to_owned()),
     });
     match done {

@@ -38,22 +38,40 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is recorded, and with which payload, is told by [`papyra::observe`]. Here a killed actor has the reason `killed`,
-//! and of an actor that is merely watched nobody can say whether it crashed by a panic or an error.
+//! - [`SpawnObserved`]: ractor's functions to spawn. The wrapper around the actor changes none of its types.
+//! - [`ObservedRef`]: ractor's functions to send. It records as dead letters what was not taken or not answered in time, and
+//!   counts what is accepted, so that the observer can tell what was left in the mailbox at the end.
+//! - [`Observer::watch`]: for actors that somebody else spawned.
+//! - [`Observer::supervision`]: for children of a supervisor that restarts them, as `ractor-supervisor` does.
+//! - [`Observer::discards`] and [`Observer::wrap`]: for factories and their workers.
+//! - [`Observer::observation`]: for whatever else has a life in the same system, such as plain tasks.
+//!
+//! What is recorded, and with which payload, is told by [`papyra::observe`]; which of these facts are exact and which "at
+//! least", with the reasons in ractor's sources, by `docs/observing.md`. In short: lives are exact. Dead letters are those
+//! of observed references; what was left in a mailbox is "at least" so many, because ractor drops mailboxes without a word
+//! and messages of plain references are counted out but never in.
 //!
 //! An actor's address is `SYSTEM://NAME`, or `SYSTEM://ID` if it has no name. Its generation counts how often an actor
 //! of this name was started under this observer, from 1.
+//!
+//! A program that builds ractor with its feature `async-trait` turns on the feature of this name here, too.
 
-mod audit;
+mod calls;
+mod discards;
 mod observed;
 mod observed_ref;
 mod observer;
 mod roster;
+mod sight;
 mod spawn;
+mod supervision;
+mod trail;
 mod watcher;
 
+pub use discards::Discards;
 pub use observed::Observed;
 pub use observed_ref::ObservedRef;
 pub use observer::{Observer, ObserverBuilder};
 pub use ractor;
 pub use spawn::SpawnObserved;
+pub use supervision::Supervision;

@@ -1,49 +1,51 @@
 //! The transparent wrapper around an actor.
 
 use std::{
-    any::Any,
-    future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
+    any::type_name,
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, OnceLock, Weak, atomic::Ordering},
+    time::Instant,
 };
 
-use papyra::observe::panic_text;
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-
-use crate::{
-    observer::{Sight, is_over},
-    watcher::StartFailed,
+use papyra::{
+    Payload,
+    observe::{Crash, ExpectedPanic, Restart, caught},
 };
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::{sight::Sight, trail::Trail};
 
 /// An actor whose life is recorded. To everybody else it is the actor itself: messages, state and arguments are the same,
 /// and so are its errors and panics.
 pub struct Observed<A> {
     actor: A,
-    link: Link,
+    pub(crate) sight: Weak<Sight>,
+    pub(crate) trail: Arc<Trail>,
     /// Set when the actor begins to start. Freed together with the actor, so the roster's weak hold tells its status.
     cell: OnceLock<Arc<ActorCell>>,
-    /// Whether it came as far as its supervision: from then on ractor tells how it ends, whatever happens.
-    launched: AtomicBool,
 }
 
-impl<A> Observed<A> {
-    pub(crate) fn new(actor: A, link: Link) -> Self {
-        Observed { actor, link, cell: OnceLock::new(), launched: AtomicBool::new(false) }
+impl<A: Actor> Observed<A> {
+    pub(crate) fn new(actor: A, sight: Weak<Sight>, restart: Restart) -> Self {
+        let trail = Trail { message_type: type_name::<A::Msg>(), restart, ..Trail::default() };
+        Observed { actor, sight, trail: Arc::new(trail), cell: OnceLock::new() }
     }
 
-    /// Remembers that the actor's end, if it comes now, is not a panic.
-    fn note_error<T>(&self, returned: Result<T, ActorProcessingErr>) -> Result<T, ActorProcessingErr> {
-        if returned.is_err()
-            && let (Some(cell), Some(sight)) = (self.cell.get(), self.link.sight.upgrade())
-            && let Some(known) = sight.roster().get_mut(cell.get_id())
-        {
-            known.returned_error = true;
-        }
-        returned
+    /// Lets the actor work and notes how it fails, if it does; whoever called gets the same error or panic.
+    async fn noted<T>(
+        &self,
+        work: impl Future<Output = Result<T, ActorProcessingErr>>,
+    ) -> Result<T, ActorProcessingErr> {
+        let (error, crash, done) = match caught(work).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => (error.to_string(), Crash::error(error.to_string()), Ok(Err(error))),
+            Err(panic) => (panic.text().to_owned(), panic.crash(), Err(panic)),
+        };
+        let mut failure = self.trail.failure();
+        (failure.error, failure.crash) = (Some(error), Some(crash));
+        drop(failure);
+        done.unwrap_or_else(|panic| panic.resume())
     }
 }
 
@@ -55,28 +57,25 @@ impl<A: Actor> Actor for Observed<A> {
 
     async fn pre_start(&self, myself: ActorRef<A::Msg>, args: A::Arguments) -> Result<A::State, ActorProcessingErr> {
         let cell = self.cell.get_or_init(|| Arc::new(myself.get_cell()));
-        self.link.enter(cell);
-        match caught(async { self.actor.pre_start(myself, args).await }).await {
-            Ok(Ok(state)) => Ok(state),
-            Ok(Err(error)) => {
-                self.link.start_failed(cell.get_id(), &error.to_string());
-                Err(error)
-            }
-            Err(panic) => {
-                self.link.start_failed(cell.get_id(), panic_text(&*panic));
-                resume_unwind(panic)
-            }
+        if let Some(sight) = self.sight.upgrade() {
+            sight.enter(cell, &self.trail);
+            sight.roster.with(cell.get_id().pid(), |known| known.cell = Arc::downgrade(cell));
         }
+        self.noted(async { self.actor.pre_start(myself, args).await }).await
     }
 
     async fn post_start(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.launched.store(true, Ordering::Relaxed);
-        self.link.note_parent(&myself);
-        self.note_error(self.actor.post_start(myself, state).await)
+        self.trail.launched.store(true, Ordering::Relaxed);
+        self.trail.failure().panic = Some(ExpectedPanic::of_this_task());
+        if let Some(sight) = self.sight.upgrade() {
+            let parent = sight.parent_of(&myself);
+            sight.roster.with(myself.get_id().pid(), |known| known.life.set_parent(parent));
+        }
+        self.noted(async { self.actor.post_start(myself, state).await }).await
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.post_stop(myself, state).await)
+        self.noted(async { self.actor.post_stop(myself, state).await }).await
     }
 
     async fn handle(
@@ -85,7 +84,19 @@ impl<A: Actor> Actor for Observed<A> {
         message: A::Msg,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.handle(myself, message, state).await)
+        // On the way of every message: nothing is caught, locked or allocated here.
+        let trail = &*self.trail;
+        trail.mailbox.taken();
+        let begun = trail.processing.get().map(|processing| (processing, Instant::now()));
+        let handled = self.actor.handle(myself, message, state).await;
+        if let Err(error) = &handled {
+            let crash = Crash::error(error.to_string()).handling(Some(trail.message_type));
+            trail.failure().crash = Some(crash);
+        }
+        if let Some((processing, begun)) = begun {
+            processing.handled(trail.message_type, begun.elapsed());
+        }
+        handled
     }
 
     async fn handle_supervisor_evt(
@@ -94,67 +105,27 @@ impl<A: Actor> Actor for Observed<A> {
         heard: SupervisionEvent,
         state: &mut A::State,
     ) -> Result<(), ActorProcessingErr> {
-        self.note_error(self.actor.handle_supervisor_evt(myself, heard, state).await)
+        let child = match &heard {
+            SupervisionEvent::ActorTerminated(child, ..) | SupervisionEvent::ActorFailed(child, _) => {
+                Some(child.clone())
+            }
+            _ => None,
+        };
+        let heeded = self.noted(async { self.actor.handle_supervisor_evt(myself, heard, state).await }).await;
+        // A supervisor that fails over its child's end leaves the decision to its own supervisor.
+        if let (Err(error), Some(child), Some(sight)) = (&heeded, child, self.sight.upgrade()) {
+            let (child, error) = (sight.address_of(&child).to_string(), error.to_string());
+            self.trail.failure().escalated = Some(Payload::of(&BTreeMap::from([("child", child), ("error", error)])));
+        }
+        heeded
     }
 }
 
 impl<A> Drop for Observed<A> {
     fn drop(&mut self) {
-        // Killed in `pre_start`, or refused by a supervisor that is stopping: ractor tells nobody.
-        if let Some(cell) = self.cell.get()
-            && !self.launched.load(Ordering::Relaxed)
-        {
-            self.link.start_failed(cell.get_id(), "killed, or refused by its supervisor, before it had started");
-        }
-    }
-}
-
-impl<A: std::fmt::Debug> std::fmt::Debug for Observed<A> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Observed").field(&self.actor).finish()
-    }
-}
-
-/// What an observed actor holds of its observer: nothing that keeps observation alive.
-#[derive(Clone)]
-pub(crate) struct Link {
-    pub(crate) sight: Weak<Sight>,
-    pub(crate) watcher: ActorRef<StartFailed>,
-}
-
-impl Link {
-    /// Enters the actor and listens, before ractor can tell anything about it.
-    fn enter(&self, cell: &Arc<ActorCell>) {
-        if let Some(sight) = self.sight.upgrade()
-            && !is_over(&self.watcher)
-        {
-            sight.roster().enter(&sight.observation, cell, Some(cell));
-            self.watcher.monitor(ActorCell::clone(cell));
-        }
-    }
-
-    fn note_parent(&self, actor: &ActorCell) {
+        self.trail.leave();
         if let Some(sight) = self.sight.upgrade() {
-            let parent = sight.parent_of(actor);
-            if let Some(known) = sight.roster().get_mut(actor.get_id()) {
-                known.life.set_parent(parent);
-            }
+            sight.tell_failed_start(&self.trail);
         }
     }
-
-    /// Tells why the actor could not start; only the first telling counts.
-    fn start_failed(&self, actor: ActorId, error: &str) {
-        // A watcher that has stopped is an observation that has ended.
-        let _ = self.watcher.cast(StartFailed { actor, error: error.to_owned() });
-    }
-}
-
-/// Runs a future up to its own panic, as ractor does around it.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = Box::pin(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
 }

@@ -1,28 +1,25 @@
-//! The observer: what it knows, where it records, and how it is started and stopped.
+//! The observer: how it is started and stopped, and whom it observes.
 
 use std::{
+    fmt,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use papyra::{
-    ActorAddress, Error, ErrorKind, Recorder, Result,
-    observe::{Observation, ObservationBuilder},
+    Error, ErrorKind, Recorder, Result,
+    observe::{Observation, ObservationBuilder, Restart},
 };
-use ractor::{Actor, ActorCell, ActorRef, ActorStatus, Message};
-use tokio::task::AbortHandle;
+use ractor::{Actor, ActorCell, ActorRef, Message};
 
 use crate::{
-    Observed, ObservedRef, audit,
-    observed::Link,
-    roster::Roster,
-    watcher::{StartFailed, Watcher},
+    Discards, Observed, ObservedRef,
+    roster::{Roster, registered},
+    sight::{Sight, is_over},
+    watcher::Watcher,
 };
-
-/// The shortest time between two audits: an audit walks over all actors and all registered names.
-const SHORTEST_AUDIT_PERIOD: Duration = Duration::from_millis(10);
 
 /// Observes actors and records what they live through. Cheap to clone; all clones are the same observer.
 ///
@@ -30,95 +27,74 @@ const SHORTEST_AUDIT_PERIOD: Duration = Duration::from_millis(10);
 /// In both cases the actors run on, and those that were observed behave like any other actor.
 #[derive(Clone)]
 pub struct Observer {
-    handle: Arc<Handle>,
-}
-
-/// The only strong hold on what is observed: the watcher, the audits and the observed actors hold it weakly, so that its
-/// recorder is let go as soon as the observer is.
-struct Handle {
     sight: Arc<Sight>,
-    watcher: ActorRef<StartFailed>,
-    audits: Option<AbortHandle>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.watcher.stop(None);
-        if let Some(audits) = &self.audits {
-            audits.abort();
-        }
-    }
+    /// The observation ends with the last of these, and it is an observer that drops it: not an actor which holds the sight
+    /// for a moment.
+    observation: Observation,
 }
 
 impl Observer {
     /// Starts to observe; what is seen goes to this recorder. Await the result.
     pub fn start(recorder: &Recorder) -> ObserverBuilder {
-        ObserverBuilder { observation: Observation::of(recorder), audit_every: None }
+        ObserverBuilder { observation: Observation::of(recorder) }
     }
 
-    /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own
-    /// (ractor's `ActorRuntime::spawn_instant`, a supervisor's child specification). Everybody else calls
-    /// [`spawn_observed`](crate::SpawnObserved::spawn_observed).
+    /// Wraps an actor so that its life is recorded, for those who spawn it in a way of their own, such as a factory's
+    /// worker builder. Everybody else calls [`spawn_observed`](crate::SpawnObserved::spawn_observed).
+    ///
+    /// A wrapped actor that is killed before its first step leaves no fact: nobody told its name.
     pub fn wrap<A: Actor>(&self, actor: A) -> Observed<A> {
-        Observed::new(actor, self.link())
+        Observed::new(actor, self.weak(), Restart::default())
     }
 
     /// Watches an actor that was spawned without this observer. Its start is recorded if it is still to come, its end in any
-    /// case; whether a crash was a panic, and with an actor without a name whether it is stopping, cannot be known.
+    /// case; whether a crash was a panic, what was left in its mailbox, and with an actor without a name whether it is
+    /// stopping, cannot be known.
     ///
-    /// Returns whether it is watched: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
+    /// Returns whether it is observed: an actor that is stopping or has ended is not, and none is after [`stop`](Observer::stop).
     pub fn watch(&self, actor: &ActorCell) -> bool {
-        let sight = &self.handle.sight;
-        if is_over(&self.handle.watcher) {
-            return false;
-        }
-        sight.roster().enter(&sight.observation, actor, None);
-        self.handle.watcher.monitor(actor.clone());
-        let watched = actor.get_status() < ActorStatus::Stopping;
-        if !watched {
-            // Its end may have been told before we listened.
-            self.handle.watcher.unmonitor(actor.clone());
-            sight.roster().end(actor.get_id());
-        }
-        watched
+        self.sight.watch(actor)
     }
 
     /// The reference to an actor, made to record as dead letters what cannot be delivered.
     pub fn observed_ref<M: Message>(&self, actor: ActorRef<M>) -> ObservedRef<M> {
-        ObservedRef::new(actor, Arc::downgrade(&self.handle.sight))
+        ObservedRef::new(actor, &self.weak(), None)
+    }
+
+    /// Records what the factory of this name discards: give it to the factory as its `discard_handler`, in an `Arc`.
+    pub fn discards(&self, factory: &str) -> Discards {
+        Discards { target: self.observation().address(factory), observation: self.observation().downgrade() }
+    }
+
+    /// What this observer records through: for tasks beside the actors, and for facts of your own.
+    pub fn observation(&self) -> &Observation {
+        &self.observation
     }
 
     /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
-        if !is_over(&self.handle.watcher) {
-            audit::record(&self.handle.sight);
+        if !self.sight.is_over() {
+            self.observation().audit(self.sight.roster.count(), registered());
         }
     }
 
     /// Ends observation, for all clones, once everything that actors have told so far is on its way to the recorder. The
     /// actors run on; messages to dead actors are still recorded until the last clone is dropped.
     pub async fn stop(self) {
-        if let Some(audits) = &self.handle.audits {
-            audits.abort();
-        }
         // The watcher prefers what actors tell over this request, so nothing that was told is left behind. An error means
         // that it has stopped already.
-        let _ = self.handle.watcher.drain_and_wait(None).await;
+        let _ = self.sight.watcher.drain_and_wait(None).await;
+        self.observation().flush();
     }
 
-    /// Records that somebody was refused this name.
-    pub(crate) fn name_taken(&self, name: &str, error: &ractor::SpawnErr) {
-        self.handle.sight.observation.start_refused(name, &error.to_string());
-    }
-
-    fn link(&self) -> Link {
-        Link { sight: Arc::downgrade(&self.handle.sight), watcher: self.handle.watcher.clone() }
+    pub(crate) fn weak(&self) -> Weak<Sight> {
+        Arc::downgrade(&self.sight)
     }
 }
 
-impl std::fmt::Debug for Observer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer").field("system", &self.handle.sight.observation.system()).finish_non_exhaustive()
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer").field("system", &self.observation().system()).finish_non_exhaustive()
     }
 }
 
@@ -127,33 +103,42 @@ impl std::fmt::Debug for Observer {
 #[must_use = "await it to start the observer"]
 pub struct ObserverBuilder {
     observation: ObservationBuilder,
-    audit_every: Option<Duration>,
 }
 
 impl ObserverBuilder {
     /// Names the actor system, the first part of every address; `local` if nobody says otherwise.
-    pub fn system(mut self, name: impl Into<String>) -> Self {
-        self.observation = self.observation.system(name);
-        self
+    pub fn system(self, name: impl Into<String>) -> Self {
+        self.with(|observation| observation.system(name))
     }
 
     /// Records an audit every so often, the first one after that time; at most every 10 ms. Without it there are only the
     /// audits asked for with [`Observer::audit`].
-    pub fn audit_every(mut self, period: Duration) -> Self {
-        self.audit_every = Some(period.max(SHORTEST_AUDIT_PERIOD));
-        self
+    pub fn audit_every(self, period: Duration) -> Self {
+        self.with(|observation| observation.audit_every(period))
+    }
+
+    /// Sets whatever else an observation can be told: `.with(|observation| observation.processing_every(period))`.
+    pub fn with(self, set: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
+        ObserverBuilder { observation: set(self.observation) }
     }
 
     async fn start(self) -> Result<Observer> {
-        let sight = Arc::new(Sight { observation: self.observation.start(), roster: Mutex::default() });
-        let (watcher, _) = Actor::spawn(None, Watcher(Arc::downgrade(&sight)), ()).await.map_err(|e| {
+        let watcher = Watcher::default();
+        let seen = watcher.0.clone();
+        let (watcher, _) = Actor::spawn(None, watcher, ()).await.map_err(|e| {
             Error::new(ErrorKind::Internal, "the observer's own actor could not start").with_source(e.to_string())
         })?;
-        let audits = self.audit_every.map(|period| {
-            let sight = Arc::downgrade(&sight);
-            tokio::spawn(audit::record_every(period, sight)).abort_handle()
-        });
-        Ok(Observer { handle: Arc::new(Handle { sight, watcher, audits }) })
+        let roster = Arc::<Roster>::default();
+        let (counted, heard_by) = (Arc::downgrade(&roster), watcher.clone());
+        let count = move || {
+            let roster = counted.upgrade().filter(|_| !is_over(&heard_by))?;
+            Some((roster.count(), registered()))
+        };
+        let observation = self.observation.count_with(count).start();
+        let seen_through = observation.downgrade().upgrade().unwrap_or_else(|| observation.clone());
+        let sight = Arc::new(Sight { observation: seen_through, roster, watcher });
+        seen.get_or_init(|| Arc::downgrade(&sight));
+        Ok(Observer { sight, observation })
     }
 }
 
@@ -163,30 +148,5 @@ impl IntoFuture for ObserverBuilder {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
-    }
-}
-
-/// Whether observation has ended: a stopped watcher hears nothing, so whoever enters the roster now would stay in it.
-pub(crate) fn is_over(watcher: &ActorCell) -> bool {
-    watcher.get_status() >= ActorStatus::Draining
-}
-
-/// What one observer knows of ractor's actors, and where it records.
-pub(crate) struct Sight {
-    pub(crate) observation: Observation,
-    roster: Mutex<Roster>,
-}
-
-impl Sight {
-    pub(crate) fn roster(&self) -> MutexGuard<'_, Roster> {
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `SYSTEM://NAME`, or `SYSTEM://ID` for an actor without a name.
-    pub(crate) fn address_of(&self, actor: &ActorCell) -> ActorAddress {
-        match actor.get_name() {
-            Some(name) => self.observation.address(&name),
-            None => self.observation.address(&actor.get_id().to_string()),
-        }
     }
 }

@@ -2,71 +2,77 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use papyra::observe::{Headcount, Life, Observation};
-use ractor::{ActorCell, ActorId, ActorStatus, registry};
+use papyra::observe::{Headcount, Life, Observation, Registry};
+use ractor::{ActorCell, ActorStatus, registry};
+
+use crate::trail::Trail;
 
 /// What is known about one living actor. It holds no actor: a stopped one is freed as if nobody had observed it.
 pub(crate) struct Known {
     pub(crate) life: Life,
-    /// Whether one of its functions returned an error; an end with an error is a panic otherwise.
-    pub(crate) returned_error: bool,
+    /// `None` for actors that are merely watched.
+    pub(crate) trail: Option<Arc<Trail>>,
+    /// Whether it restarts its children and gives up at some point.
+    pub(crate) supervises: bool,
     name: Option<String>,
-    /// The cell that the actor's own task holds; `None` for actors that are merely watched.
-    cell: Option<Weak<ActorCell>>,
+    /// The cell that the wrapper holds.
+    pub(crate) cell: Weak<ActorCell>,
 }
 
 impl Known {
-    pub(crate) fn is_wrapped(&self) -> bool {
-        self.cell.is_some()
-    }
-
     /// The actor's status now, where it can be known.
-    fn status(&self, id: ActorId) -> Option<ActorStatus> {
-        match &self.cell {
-            // Gone, and its end is about to be heard.
-            Some(cell) => Some(cell.upgrade().map_or(ActorStatus::Stopped, |cell| cell.get_status())),
-            // A name leaves the registry when its actor begins to stop.
-            None => self.name.as_ref().map(|name| {
-                let found = registry::where_is(name).filter(|cell| cell.get_id() == id);
-                found.map_or(ActorStatus::Stopping, |cell| cell.get_status())
-            }),
+    fn status(&self, id: u64) -> Option<ActorStatus> {
+        if self.trail.is_some() {
+            // Gone: either it has not begun, or its end is about to be heard.
+            return Some(self.cell.upgrade().map_or(ActorStatus::Stopped, |cell| cell.get_status()));
         }
+        // A name leaves the registry when its actor begins to stop.
+        let found = registry::where_is(self.name.as_ref()?).filter(|cell| cell.get_id().pid() == id);
+        Some(found.map_or(ActorStatus::Stopping, |cell| cell.get_status()))
     }
 }
 
-/// The known actors.
+/// The known actors by their ids.
 #[derive(Default)]
-pub(crate) struct Roster {
-    living: HashMap<ActorId, Known>,
-}
+pub(crate) struct Roster(Mutex<HashMap<u64, Known>>);
 
 impl Roster {
-    /// Enters an actor, unless it is known already. `held` is the cell that the actor's own task holds.
-    pub(crate) fn enter(&mut self, observation: &Observation, cell: &ActorCell, held: Option<&Arc<ActorCell>>) {
-        let Entry::Vacant(vacant) = self.living.entry(cell.get_id()) else { return };
-        let name = cell.get_name();
-        let life = match &name {
-            Some(name) => observation.begin(name),
-            None => observation.begin_nameless(cell.get_id()),
-        };
-        vacant.insert(Known { life, returned_error: false, name, cell: held.map(Arc::downgrade) });
+    /// Enters an actor and says whether it was unknown; of a known one, the roster only learns the trail.
+    pub(crate) fn enter(&self, observation: &Observation, actor: &ActorCell, trail: Option<&Arc<Trail>>) -> bool {
+        match self.known().entry(actor.get_id().pid()) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().trail = known.get_mut().trail.take().or_else(|| trail.cloned());
+                false
+            }
+            Entry::Vacant(vacant) => {
+                let name = actor.get_name();
+                let life = match &name {
+                    Some(name) => observation.begin(name),
+                    None => observation.begin_nameless(actor.get_id()),
+                };
+                vacant.insert(Known { life, trail: trail.cloned(), supervises: false, name, cell: Weak::new() });
+                true
+            }
+        }
     }
 
-    pub(crate) fn get_mut(&mut self, id: ActorId) -> Option<&mut Known> {
-        self.living.get_mut(&id)
+    /// Asks or changes what is known about an actor.
+    pub(crate) fn with<T>(&self, actor: u64, use_it: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        self.known().get_mut(&actor).map(use_it)
     }
 
     /// Strikes an actor out, once.
-    pub(crate) fn end(&mut self, id: ActorId) -> Option<Known> {
-        self.living.remove(&id)
+    pub(crate) fn end(&self, actor: u64) -> Option<Known> {
+        self.known().remove(&actor)
     }
 
+    /// How many of the known actors are in which state.
     pub(crate) fn count(&self) -> Headcount {
         let (mut alive, mut stopping, mut restarting, mut unknown) = (0, 0, 0, 0);
-        for (&id, known) in &self.living {
+        for (&id, known) in &*self.known() {
             match known.status(id) {
                 None => unknown += 1,
                 Some(ActorStatus::Unstarted | ActorStatus::Starting) if known.life.generation() > 1 => restarting += 1,
@@ -75,12 +81,29 @@ impl Roster {
                 Some(_) => alive += 1,
             }
         }
-        let certain = |count| (unknown == 0).then_some(count);
         let mut headcount = Headcount::default();
         headcount.total = Some(alive + stopping + restarting + unknown);
-        headcount.alive = certain(alive);
-        headcount.stopping = certain(stopping);
+        headcount.alive = (unknown == 0).then_some(alive);
+        headcount.stopping = (unknown == 0).then_some(stopping);
         headcount.restarting = Some(restarting);
         headcount
     }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What ractor's registry holds, which is one for the whole process.
+pub(crate) fn registered() -> Registry {
+    let names = registry::registered();
+    let is_dead = |name: &&String| {
+        registry::where_is(name.as_str()).is_some_and(|actor| actor.get_status() == ActorStatus::Stopped)
+    };
+    let mut registered = Registry::default();
+    registered.size = Some(names.len() as u64);
+    // The registry holds the actors themselves: a name that leads nowhere cannot be.
+    registered.orphans = Some(Vec::new());
+    registered.dead = Some(names.iter().filter(is_dead).take(Registry::MAX_NAMES).cloned().collect());
+    registered
 }

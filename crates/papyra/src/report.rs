@@ -210,6 +210,17 @@ pub struct RecoveryReport {
     pub quarantined: Vec<PathBuf>,
     /// Entries that were given up, all in all.
     pub lost: u64,
+    /// `after` is what was read back of the very bytes that are the log now.
+    #[serde(skip)]
+    pub(crate) proven: bool,
+}
+
+impl RecoveryReport {
+    /// Whether the log need not be scanned again to know what it is now: Papyra's own backends read back what they wrote
+    /// before it becomes the log. What any other backend says about itself is to be checked.
+    pub fn is_proven(&self) -> bool {
+        self.proven && self.after.is_some()
+    }
 }
 
 /// What a compaction did.

@@ -142,8 +142,15 @@ impl Tally {
         self.rule.max_age.is_none_or(|max| age <= max.as_secs_f64())
     }
 
-    fn take(&mut self, bytes: u64) {
-        self.records += 1;
+    /// Whether none of so many would find the rule full.
+    fn has_room_for(&self, records: u64, bytes: u64) -> bool {
+        !self.closed
+            && self.rule.max_records.is_none_or(|max| self.records.saturating_add(records) <= max)
+            && self.rule.max_bytes.is_none_or(|max| self.bytes.saturating_add(bytes) <= max)
+    }
+
+    fn take(&mut self, records: u64, bytes: u64) {
+        self.records += records;
         self.bytes += bytes;
     }
 }
@@ -161,6 +168,39 @@ impl Cut {
             tally.closed_at.get_or_insert(position);
         }
         keeps
+    }
+
+    /// The same for neighbours of which only sums are known: for each kind how many and how many bytes, and the lowest and
+    /// the highest timestamp of all. `None`, and nothing happens, if they must be decided on one by one.
+    pub(crate) fn keeps_several(&mut self, kinds: &[(Kind, u64, u64)], (oldest, newest): (f64, f64)) -> Option<bool> {
+        let age = |timestamp: f64| (self.now - timestamp).max(0.0);
+        let (least, most) = (age(newest), age(oldest));
+        let (mut stay, mut go) = (true, true);
+        let mut total = (0_u64, 0_u64);
+        for &(kind, records, bytes) in kinds.iter().filter(|(_, records, _)| *records > 0) {
+            let Some(own) = self.kind(kind) else {
+                go = false;
+                continue;
+            };
+            let own = &self.kinds[own];
+            total = (total.0 + records, total.1.saturating_add(bytes));
+            stay &= own.is_young(most) && own.has_room_for(records, bytes);
+            // Closed for its own kind or for all, it changes nothing that an older one could notice.
+            go &= own.closed || !own.is_young(least) || self.all.closed || !self.all.is_young(least);
+        }
+        if go {
+            return Some(false);
+        }
+        if !stay || total.0 > 0 && !(self.all.is_young(most) && self.all.has_room_for(total.0, total.1)) {
+            return None;
+        }
+        for &(kind, records, bytes) in kinds {
+            if let Some(own) = self.kind(kind) {
+                self.kinds[own].take(records, bytes);
+                self.all.take(records, bytes);
+            }
+        }
+        Some(true)
     }
 
     /// Whether this entry stays by what was decided before: every entry, or each until the cut was
@@ -194,8 +234,8 @@ impl Cut {
         let age = (self.now - timestamp).max(0.0);
         let keeps = own.is_young(age) && self.all.is_young(age) && own.has_room(bytes) && self.all.has_room(bytes);
         if keeps {
-            own.take(bytes);
-            self.all.take(bytes);
+            own.take(1, bytes);
+            self.all.take(1, bytes);
         }
         keeps
     }
@@ -244,6 +284,53 @@ mod tests {
         let retention = Retention::all(Rule::default().with_max_bytes(10));
         let facts = [(Kind::Event, 9.0, 6), (Kind::Event, 8.0, 6), (Kind::Event, 7.0, 1)];
         assert_eq!(kept(retention, &facts), [true, false, false]);
+    }
+
+    #[test]
+    fn neighbours_are_decided_on_together_as_they_are_one_by_one() {
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |below: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % below
+        };
+        let kinds = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Unknown];
+        let (mut stayed, mut went) = (0, 0);
+        for _ in 0..20_000 {
+            let mut rule = |most: u64| Rule {
+                max_records: (next(3) == 0).then(|| next(most)),
+                max_age: (next(3) == 0).then(|| Duration::from_secs(next(400))),
+                max_bytes: (next(3) == 0).then(|| next(10 * most)),
+            };
+            let retention = Retention { all: rule(60), event: rule(30), audit: rule(30), dead_letter: rule(30) };
+            let mut single = retention.cut(UNIX_EPOCH + Duration::from_secs(1000));
+            let mut summed = single.clone();
+            let mut position = 1000;
+            for _ in 0..10 {
+                let facts: Vec<(Kind, f64, u64)> = (0..1 + next(8))
+                    .map(|_| (kinds[next(4) as usize], (1100 - (1000 - position) * 4 - next(50)) as f64, 1 + next(9)))
+                    .collect();
+                let sums = kinds.map(|kind| {
+                    let own = facts.iter().filter(|fact| fact.0 == kind);
+                    (kind, own.clone().count() as u64, own.map(|fact| fact.2).sum())
+                });
+                let times = facts.iter().fold((f64::MAX, 0.0_f64), |(a, b), fact| (a.min(fact.1), b.max(fact.1)));
+                let together = summed.keeps_several(&sums, times);
+                for (kind, timestamp, bytes) in facts {
+                    position -= 1;
+                    let at = Position::from_seq(position);
+                    let stays = single.keeps_at(at, kind, timestamp, bytes);
+                    match together {
+                        Some(all) => assert_eq!(all, stays, "{retention:?} at {position}"),
+                        None => assert_eq!(summed.keeps_at(at, kind, timestamp, bytes), stays),
+                    }
+                }
+                stayed += u64::from(together == Some(true));
+                went += u64::from(together == Some(false));
+            }
+        }
+        assert!(stayed > 1000 && went > 1000, "{stayed} {went}");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     delivered
 }
 
-/// Recovers, and looks again whatever the backend says about itself.
+/// Recovers, and looks again unless the new log was read back already: what a backend says about itself is not enough.
 async fn recover(log: &Log, config: &RecoveryConfig) -> Result<(Outcome, RecoveryReport), Error> {
     let mut report = log.recover(config).await?;
     let outcome = match (config.mode, config.dry_run) {
@@ -129,12 +129,13 @@ async fn recover(log: &Log, config: &RecoveryConfig) -> Result<(Outcome, Recover
         (RecoveryMode::Ignore, _) => Outcome::Ignored,
         (_, true) => Outcome::WouldRecover,
         _ => {
-            let mut options = ScanOptions::default();
-            options.progress = config.progress.clone();
-            let after: ScanReport = log.scan(options).await?;
-            let outcome = if after.is_clean() { Outcome::Recovered } else { Outcome::StillDamaged };
-            report.after = Some(after);
-            outcome
+            if !report.is_proven() {
+                let mut options = ScanOptions::default();
+                options.progress = config.progress.clone();
+                report.after = Some(log.scan(options).await?);
+            }
+            let sound = report.after.as_ref().is_some_and(ScanReport::is_clean);
+            if sound { Outcome::Recovered } else { Outcome::StillDamaged }
         }
     };
     Ok((outcome, report))

@@ -13,12 +13,13 @@ use crate::{
 };
 
 /// The calls that change something, and those that begin it. A build of the program uses one spelling of each.
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 15] = [
     "openat",
     "write",
     "pwrite64",
     "copy_file_range",
     "sendfile",
+    "fallocate",
     "ftruncate",
     "fsync",
     "fdatasync",

@@ -2,11 +2,11 @@
 
 use papyra_ractor::{
     ObservedRef, SpawnObserved,
-    ractor::{Actor, ActorRef, ActorRuntime, SpawnErr, concurrency::JoinHandle},
+    ractor::{ActorRuntime, SpawnErr, concurrency::JoinHandle},
 };
 use tokio::sync::Notify;
 
-use crate::scene::{LONG, Player, Scene, Start, Tell, count, json};
+use crate::scene::{Player, Scene, Start, Tell, count};
 
 /// The events of one actor that starts, is told one thing, and ends.
 async fn told_of(name: &str, tell: impl FnOnce(&ObservedRef<Tell>)) -> Vec<String> {
@@ -36,7 +36,7 @@ async fn a_panic_is_a_crash_with_its_text() {
     assert_eq!(
         told[1..],
         [
-            r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic","location":null,"message_type":null}"#
+            r#"orders://panics ActorCrashed {"generation":1,"error":"boom","how":"panic","location":null,"message_type":"observing::scene::Tell"}"#
         ]
     );
 }
@@ -47,7 +47,7 @@ async fn a_returned_error_is_a_crash_but_no_panic() {
     assert_eq!(
         told[1..],
         [
-            r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error","location":null,"message_type":null}"#
+            r#"orders://fails ActorCrashed {"generation":1,"error":"cannot go on","how":"error","location":null,"message_type":"observing::scene::Tell"}"#
         ]
     );
 }
@@ -88,6 +88,22 @@ async fn an_actor_killed_while_it_starts_is_a_failed_start() {
 }
 
 #[tokio::test]
+async fn an_actor_killed_before_its_first_step_is_a_failed_start() {
+    for name in [Some("unborn".to_owned()), None] {
+        let scene = Scene::new().await;
+        let spawned = Player::spawn_instant_observed(&scene.observer, name, Player, Start::Well, None);
+        let (player, join) = spawned.unwrap();
+        // Nobody else runs on this thread until the first wait.
+        player.kill();
+        assert!(join.await.unwrap().is_err());
+        let address = player.get_name().unwrap_or_else(|| player.get_id().to_string());
+        let error = "killed, or refused by its supervisor, before it had started";
+        let failed = format!(r#"orders://{address} ActorStartFailed {{"generation":1,"error":"{error}"}}"#);
+        assert_eq!(scene.told().await, [failed]);
+    }
+}
+
+#[tokio::test]
 async fn a_start_under_a_taken_name_fails_and_has_no_generation() {
     let scene = Scene::new().await;
     let (first, join) = scene.player("taken").await;
@@ -101,13 +117,14 @@ async fn a_start_under_a_taken_name_fails_and_has_no_generation() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
+async fn a_name_that_is_spawned_again_is_a_restart_and_the_same_crash_again_is_poison() {
     let scene = Scene::new().await;
     for _ in 1..=3 {
         let (player, join) = scene.player("again").await;
         player.cast(Tell::Panic).unwrap();
         join.await.unwrap();
     }
+    const HOW: &str = r#""error":"boom","how":"panic","location":null,"message_type":"observing::scene::Tell""#;
     let mut expected = Vec::new();
     for n in 1..=3 {
         expected.push(format!(r#"orders://again ActorStarted {{"generation":{n},"parent":null}}"#));
@@ -115,7 +132,12 @@ async fn a_name_that_is_spawned_again_is_a_restart_with_the_next_generation() {
             expected
                 .push(format!(r#"orders://again ActorRestarted {{"generation":{n},"in_window":null,"limit":null}}"#));
         }
-        expected.push(format!(r#"orders://again ActorCrashed {{"generation":{n},"error":"boom","how":"panic","location":null,"message_type":null}}"#));
+        let crash = format!(r#"{{"generation":{n},{HOW}}}"#);
+        expected.push(format!("orders://again ActorCrashed {crash}"));
+        if n > 1 {
+            let poison = format!(r#"{{"message_type":"observing::scene::Tell","generations":{n},"error":"boom"}}"#);
+            expected.push(format!("orders://again PoisonMessage {poison}"));
+        }
     }
     assert_eq!(scene.told().await, expected);
 }
@@ -148,21 +170,4 @@ async fn an_actor_without_a_name_is_known_by_its_id() {
     let killed = format!(r#"orders://{id} ActorStopped {{"generation":1,"reason":"killed"}}"#);
     // Killed before it took a message, it has not started; ractor tells its end all the same.
     assert_eq!(scene.told().await, [killed]);
-}
-
-#[tokio::test]
-async fn a_watched_actor_crashes_in_a_way_that_nobody_can_tell() {
-    let scene = Scene::new().await;
-    let (stranger, join): (ActorRef<Tell>, _) =
-        Player::spawn(Some("stranger".into()), Player, Start::Well).await.unwrap();
-    assert_eq!(count(&stranger).await, 1); // so its start is over, and was not seen
-    assert!(scene.observer.watch(&stranger));
-    stranger.cast(Tell::Panic).unwrap();
-    join.await.unwrap();
-    assert!(!scene.observer.watch(&stranger));
-    let crash = scene.log.wait_for(LONG, |_| true).await.unwrap().fact;
-    assert!(
-        matches!(crash, papyra::Fact::Event(crash) if crash.payload == json(r#"{"generation":1,"error":"boom","how":null,"location":null,"message_type":null}"#))
-    );
-    assert_eq!(scene.facts().await.len(), 1);
 }

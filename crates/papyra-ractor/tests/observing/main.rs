@@ -2,6 +2,12 @@
 
 mod audits;
 mod dead_letters;
+mod factories;
 mod independence;
 mod life;
+mod mailboxes;
+mod processing;
 mod scene;
+mod sending;
+mod supervision;
+mod watching;

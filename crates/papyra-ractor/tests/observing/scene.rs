@@ -1,8 +1,8 @@
 //! An actor that does what it is told, a log in memory, and an observer between them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use papyra::{Entry, Event, Fact, Log, Payload, ReadOptions, Recorder};
+use papyra::{Entry, Event, Fact, Log, Payload, ReadOptions, Recorder, observe::ObservationBuilder};
 use papyra_ractor::{
     ObservedRef, Observer, SpawnObserved,
     ractor::{self, Actor, ActorProcessingErr, ActorRef, SupervisionEvent, concurrency::JoinHandle},
@@ -26,6 +26,8 @@ pub(crate) enum Tell {
     Panic,
     Fail,
     Count(ractor::RpcReplyPort<u64>),
+    /// Says that it has begun, and goes no further.
+    Hang(Arc<Notify>),
 }
 
 /// Counts the requests that it answers; as a supervisor it outlives its children.
@@ -58,6 +60,10 @@ impl Actor for Player {
         match told {
             Tell::Panic => panic!("boom"),
             Tell::Fail => Err("cannot go on".into()),
+            Tell::Hang(begun) => {
+                begun.notify_one();
+                std::future::pending().await
+            }
             Tell::Count(reply) => {
                 *count += 1;
                 Ok(reply.send(*count)?)
@@ -87,14 +93,26 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Scene::with(|observation| observation).await
+    }
+
+    pub(crate) async fn with(set: impl FnOnce(ObservationBuilder) -> ObservationBuilder) -> Self {
         let log = Log::memory();
         let recorder = Recorder::start(log.clone()).unwrap();
-        let observer = Observer::start(&recorder).system("orders").await.unwrap();
+        let observer = Observer::start(&recorder).system("orders").with(set).await.unwrap();
         Scene { log, recorder, observer }
     }
 
     pub(crate) async fn player(&self, name: &str) -> (ObservedRef<Tell>, JoinHandle<()>) {
         Player::spawn_observed(&self.observer, Some(name.to_owned()), Player, Start::Well).await.unwrap()
+    }
+
+    /// An actor that is busy for ever.
+    pub(crate) async fn hanging(&self, name: &str) -> ObservedRef<Tell> {
+        let (player, begun) = (self.player(name).await.0, Arc::new(Notify::new()));
+        player.cast(Tell::Hang(begun.clone())).unwrap();
+        begun.notified().await;
+        player
     }
 
     /// Stops observing and gives everything that was recorded, in order.
@@ -110,6 +128,10 @@ impl Scene {
         let told = |fact| match fact {
             Fact::Event(Event { actor_address, event_type, payload, .. }) => {
                 format!("{actor_address} {event_type} {payload}")
+            }
+            Fact::DeadLetter(letter) => {
+                let why = letter.why.as_ref().map_or("?", |why| why.as_str());
+                format!("{} {why} {} x{}", letter.target, letter.payload, letter.count.unwrap_or(1))
             }
             other => format!("{other:?}"),
         };

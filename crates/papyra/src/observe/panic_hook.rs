@@ -10,6 +10,7 @@ use std::{
 use super::{
     Observation, WeakObservation,
     caught::{LastPanic, note_panic, will_be_caught},
+    expected::is_expected,
     facts, panic_text,
 };
 use crate::{Event, Recorder};
@@ -78,8 +79,9 @@ impl PanicHook {
     fn heard(&self, info: &PanicHookInfo<'_>) {
         let text = facts::shortened(panic_text(info.payload()));
         let location = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        let expected = will_be_caught() || is_expected(location.as_deref());
         note_panic(LastPanic { text: text.to_owned(), location });
-        if !cfg!(panic = "abort") && will_be_caught() {
+        if !cfg!(panic = "abort") && expected {
             return;
         }
         let this = thread::current();

@@ -10,7 +10,7 @@ use super::{
     replace::{self, Replacement},
     storage::{self, Identity},
 };
-use crate::{CompactionConfig, CompactionReport, Error, ErrorKind, Result};
+use crate::{CompactionConfig, CompactionReport, Error, ErrorKind, Result, ScanReport};
 
 /// What was appended meanwhile is copied until so little is left that the writer can wait for it.
 const LITTLE: u64 = 1 << 20;
@@ -63,8 +63,9 @@ fn attempt(path: &Path, wanted: &CompactionConfig, swap: &mut SwapLock, report: 
         return Err(Error::nothing_would_remain(&path.display().to_string()));
     }
     let mut replacement = Replacement::begin(path, &file)?;
+    replacement.read_back(plan.len(), ScanReport::default(), wanted.progress.as_ref())?;
     plan.write(path, &file, &mut replacement)?;
-    replacement.must_be_clean("the rewritten log", wanted.progress.as_ref())?;
+    replacement.must_be_clean("the rewritten log")?;
     let mut copied = size;
     loop {
         let now = {

@@ -6,6 +6,7 @@
 mod active;
 mod compact;
 mod config;
+mod early_sync;
 mod encoded;
 mod findings;
 mod gaps;
@@ -17,19 +18,24 @@ mod opened;
 mod pass;
 mod plan;
 mod quarantine;
+mod read_back;
 mod reader;
 mod recent;
 mod recover;
 mod replace;
+mod runs;
 mod salvage;
 mod scan;
+mod sections;
 mod sequence;
 mod sieve;
 mod storage;
 mod stretch;
 mod threads;
 mod unsynced;
+mod walk;
 mod writer;
+mod written;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
 

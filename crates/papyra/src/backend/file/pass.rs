@@ -9,11 +9,19 @@ use super::{
     lines::{self, Forward, Raw},
     sequence::{Certified, Sequence, Verdict},
     stretch::{KINDS, Stretch, Stretches},
+    written::Written,
 };
 use crate::{
     AnomalyKind, Kind, ScanOptions, ScanReport,
     codec::{self, Form, Head, HeaderLine, Tail},
 };
+
+/// What a pass came to.
+pub(super) struct Passed {
+    pub(super) report: ScanReport,
+    /// The stretches that were taken in as a whole, in the order of the file.
+    pub(super) sound: Vec<Stretch>,
+}
 
 /// What is known while a pass goes on.
 pub(super) struct Pass<'a> {
@@ -61,22 +69,44 @@ impl<'a> Pass<'a> {
         }
     }
 
-    pub(super) fn run(mut self, file: &Arc<File>, size: u64) -> io::Result<ScanReport> {
+    /// Looks at a file up to `size`.
+    pub(super) fn run(self, file: &Arc<File>, size: u64) -> io::Result<Passed> {
         let end = lines::behind_last_newline(file, size)?;
+        self.over(file, size, end, None)
+    }
+
+    /// The same for a file that somebody is still writing, up to the `size` that it will have.
+    pub(super) fn run_behind(self, written: &Arc<Written>, file: &Arc<File>, size: u64) -> io::Result<Passed> {
+        self.over(file, size, size, Some(written))
+    }
+
+    fn over(mut self, file: &Arc<File>, size: u64, mut end: u64, written: Option<&Arc<Written>>) -> io::Result<Passed> {
         let progress = self.options.progress.clone();
         progress.iter().for_each(|progress| progress.announce(end));
         let (mut at, mut told) = (0, 0);
-        let mut stretches = Stretches::of(file, end, self.options.deep);
+        let mut sound = Vec::new();
+        let mut stretches = Stretches::of(file, end, self.options.deep, written.cloned());
         while let Some((to, stretch)) = stretches.next() {
             match stretch? {
-                Some(stretch) if stretch.start == at && self.stretch(&stretch) => at = stretch.end,
-                _ => at = self.line_by_line(file, at, to, end)?,
+                Some(stretch) if stretch.start == at && self.stretch(&stretch) => {
+                    at = stretch.end;
+                    sound.push(stretch);
+                }
+                _ => {
+                    // A line may be of any length.
+                    written.map_or(Ok(()), |written| written.wait_for(size))?;
+                    at = self.line_by_line(file, at, to, end)?;
+                }
             }
             progress.iter().for_each(|progress| progress.add(at - told));
             told = at;
             if self.newer {
                 break;
             }
+        }
+        if let Some(written) = written {
+            written.wait_for(size)?;
+            end = lines::behind_last_newline(file, size)?;
         }
         if end < size && !self.report.live_writer && !self.newer {
             self.findings.add(AnomalyKind::TruncatedLine, end, size - end, self.line + 1, None, || {
@@ -95,7 +125,7 @@ impl<'a> Pass<'a> {
             ));
         }
         findings.finish(&sequence, &mut report);
-        Ok(report)
+        Ok(Passed { report, sound })
     }
 
     /// Takes in a stretch of sound lines, if it continues what stands before it.

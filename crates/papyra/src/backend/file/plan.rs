@@ -6,8 +6,12 @@ use super::{
     judge::{self, Is, Open},
     layout::{End, Layout},
     lines::{Backward, Forward, Raw},
+    pass::Passed,
     replace::Replacement,
+    runs::{Run, Runs},
     scan,
+    sections::{Section, sections},
+    stretch::{KINDS, Stretch},
 };
 use crate::{
     CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Result,
@@ -31,8 +35,8 @@ struct Figures {
 }
 
 impl Figures {
-    fn add(&mut self, bytes: u64) {
-        self.records += 1;
+    fn add(&mut self, records: u64, bytes: u64) {
+        self.records += records;
         self.bytes += bytes;
     }
 }
@@ -49,57 +53,88 @@ pub(super) struct Plan {
     kept_by_rule: u64,
     kept: Figures,
     header: Option<Header>,
+    /// What stays of the lines before sealing began, and behind it.
+    legacy_runs: Runs,
     runs: Runs,
 }
 
 impl Plan {
-    /// Decides from the newest fact back. The file must be sound.
+    /// Looks at the whole file, which must be sound, and decides.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
-        let sound = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
-        // Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
-        let unknown = sound.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default();
-        let may_stop = unknown == 0;
-        let failed = |error| Error::io("read", path, error);
+        let passed = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
+        Plan::of(path, file, size, &passed, wanted)
+    }
+
+    /// Decides from the newest fact back. Stretches that stay or go as a whole are not looked at again.
+    pub(super) fn of(
+        path: &Path,
+        file: &Arc<File>,
+        size: u64,
+        passed: &Passed,
+        wanted: &CompactionConfig,
+    ) -> Result<Plan> {
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
             cut: wanted.retention.cut(wanted.now),
             size,
-            before: sound.entries.values().sum(),
-            unknown,
+            before: passed.report.entries.values().sum(),
+            unknown: passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default(),
             kept_by_rule: 0,
             kept: Figures::default(),
             header: layout.header.clone(),
             layout,
+            legacy_runs: Runs::default(),
             runs: Runs::default(),
         };
         let (mut sealed, mut xor) = (0, 0);
         let mut dropped_through = plan.header.as_ref().map_or(0, |header| header.dropped_through);
-        let mut lines = Backward::new(file.clone(), plan.layout.sealed_from, end.offset);
-        while !(may_stop && plan.cut.is_closed())
-            && let Some(raw) = lines.next().map_err(failed)?
-        {
-            match Sound::of(&raw) {
-                Some(Sound::Fact { seq, crc, kind, timestamp }) => {
-                    if plan.decide(seq, kind, timestamp, raw.len()) {
-                        sealed += 1;
-                        xor ^= crc;
-                        plan.runs.add_before(raw.offset(), raw.offset() + raw.len());
+        let parts = sections(&passed.sound, plan.layout.sealed_from, end.offset);
+        plan.newest_first(path, file, parts, |plan, older| {
+            match older {
+                Older::Stretch(stretch) => match plan.decide_together(stretch) {
+                    Some(true) => {
+                        sealed += stretch.lines;
+                        xor ^= stretch.sealed.map_or(0, |run| run.xor);
+                        plan.runs.add_before(stretch.start, stretch.end);
                     }
-                }
-                Some(Sound::Header(header)) => dropped_through = header.dropped_through.max(dropped_through),
-                None => return Err(changed(path)),
+                    Some(false) => {}
+                    None => return Ok(false),
+                },
+                Older::Line(raw) => match Sound::of(&raw) {
+                    Some(Sound::Fact { seq, crc, kind, timestamp }) => {
+                        if plan.decide(seq, kind, timestamp, raw.len()) {
+                            sealed += 1;
+                            xor ^= crc;
+                            plan.runs.add_before(raw.offset(), raw.offset() + raw.len());
+                        }
+                    }
+                    Some(Sound::Header(header)) => dropped_through = header.dropped_through.max(dropped_through),
+                    None => return Err(changed(path)),
+                },
             }
-        }
+            Ok(true)
+        })?;
         let mut legacy = 0;
         let mut line = plan.layout.legacy_lines;
-        let mut lines = Backward::new(file.clone(), 0, plan.layout.sealed_from);
-        while !(may_stop && plan.cut.is_closed())
-            && let Some(raw) = lines.next().map_err(failed)?
-        {
-            let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
-            legacy += u64::from(plan.decide(line, kind, timestamp, raw.len()));
-            line -= 1;
-        }
+        let parts = sections(&passed.sound, 0, plan.layout.sealed_from);
+        plan.newest_first(path, file, parts, |plan, older| {
+            let (stays, start, end, lines) = match older {
+                Older::Stretch(stretch) => match plan.decide_together(stretch) {
+                    Some(stays) => (stays, stretch.start, stretch.end, stretch.lines),
+                    None => return Ok(false),
+                },
+                Older::Line(raw) => {
+                    let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
+                    (plan.decide(line, kind, timestamp, raw.len()), raw.offset(), raw.offset() + raw.len(), 1)
+                }
+            };
+            line -= lines;
+            if stays {
+                legacy += lines;
+                plan.legacy_runs.add_before(start, end);
+            }
+            Ok(true)
+        })?;
         if let Some(header) = &mut plan.header {
             if plan.layout.legacy_lines > 0 {
                 // Legacy lines are numbered by their place: those that stay move up, the sealed ones keep their numbers.
@@ -111,10 +146,53 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Hands out the sections of a part of the file, the newest first, until nothing older can stay. A stretch that is not
+    /// decided on as a whole comes again line by line.
+    fn newest_first(
+        &mut self,
+        path: &Path,
+        file: &Arc<File>,
+        sections: Vec<Section<'_>>,
+        mut decide: impl FnMut(&mut Plan, Older<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        for section in sections.into_iter().rev() {
+            if self.is_over() {
+                break;
+            }
+            let (from, to) = match section {
+                Section::Stretch(stretch) if decide(self, Older::Stretch(stretch))? => continue,
+                Section::Stretch(&Stretch { start: from, end: to, .. }) | Section::Lines { from, to } => (from, to),
+            };
+            let mut lines = Backward::new(file.clone(), from, to);
+            while !self.is_over()
+                && let Some(raw) = lines.next().map_err(|error| Error::io("read", path, error))?
+            {
+                decide(self, Older::Line(raw))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Facts of unknown kinds stay, however old: only without any of them is everything older than the cut gone.
+    fn is_over(&self) -> bool {
+        self.unknown == 0 && self.cut.is_closed()
+    }
+
+    fn decide_together(&mut self, stretch: &Stretch) -> Option<bool> {
+        let sum = |at: usize| (KINDS[at], stretch.counts[at], stretch.bytes[at]);
+        let stay = self.cut.keeps_several(&[0, 1, 2, 3].map(sum), stretch.times);
+        if stay == Some(true) {
+            self.kept.add(stretch.lines, stretch.end - stretch.start);
+            let unknown = KINDS.iter().position(|kind| *kind == Kind::Unknown).map_or(0, |at| stretch.counts[at]);
+            self.kept_by_rule += stretch.lines - unknown;
+        }
+        stay
+    }
+
     fn decide(&mut self, seq: u64, kind: Kind, timestamp: f64, bytes: u64) -> bool {
         let stays = self.cut.keeps_at(Position::from_seq(seq), kind, timestamp, bytes);
         if stays {
-            self.kept.add(bytes);
+            self.kept.add(1, bytes);
             self.kept_by_rule += u64::from(kind != Kind::Unknown);
         }
         stays
@@ -132,37 +210,39 @@ impl Plan {
     pub(super) fn report(&self, report: &mut CompactionReport) {
         (report.before_records, report.after_records) = (self.before, self.kept.records);
         report.before_bytes = self.size;
-        report.after_bytes = if self.keeps_all() {
-            self.size
-        } else {
-            let mut header = Vec::new();
-            self.header.iter().for_each(|own| own.encode(&mut header));
-            self.kept.bytes + header.len() as u64
-        };
+        report.after_bytes = if self.keeps_all() { self.size } else { self.len() };
+    }
+
+    /// How long the rewritten file will be.
+    pub(super) fn len(&self) -> u64 {
+        let mut header = Vec::new();
+        self.header.iter().for_each(|own| own.encode(&mut header));
+        self.kept.bytes + header.len() as u64
     }
 
     /// Writes what stays, whole runs at a time.
     pub(super) fn write(&self, path: &Path, file: &Arc<File>, out: &mut Replacement) -> Result<()> {
         let failed = |error| Error::io("read", path, error);
         let mut run = Run::default();
-        let mut line = 0;
-        let mut lines = Forward::new(file.clone(), 0, self.layout.sealed_from);
-        while let Some(raw) = lines.next().map_err(failed)? {
-            line += 1;
-            let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
-            run.take(&raw, self.cut.stays_at(Position::from_seq(line), kind, timestamp), file, out)?;
+        if let Some(mut runs) = self.legacy_runs.known() {
+            runs.try_for_each(|(start, end)| out.copy(file, start, end))?;
+        } else {
+            let mut line = 0;
+            let mut lines = Forward::new(file.clone(), 0, self.layout.sealed_from);
+            while let Some(raw) = lines.next().map_err(failed)? {
+                line += 1;
+                let (kind, timestamp) = legacy_head(&raw).ok_or_else(|| changed(path))?;
+                run.take(&raw, self.cut.stays_at(Position::from_seq(line), kind, timestamp), file, out)?;
+            }
+            run.end(file, out)?;
         }
-        run.end(file, out)?;
         if let Some(header) = &self.header {
             let mut bytes = Vec::new();
             header.encode(&mut bytes);
             out.write(&bytes)?;
         }
-        if let Some(runs) = self.runs.known() {
-            for (start, end) in runs {
-                out.copy(file, start, end)?;
-            }
-            return Ok(());
+        if let Some(mut runs) = self.runs.known() {
+            return runs.try_for_each(|(start, end)| out.copy(file, start, end));
         }
         let mut lines = Forward::new(file.clone(), self.layout.sealed_from, self.size);
         while let Some(raw) = lines.next().map_err(failed)? {
@@ -179,58 +259,10 @@ impl Plan {
     }
 }
 
-/// Neighbouring lines that stay.
-#[derive(Default)]
-struct Run {
-    start: u64,
-    end: u64,
-}
-
-impl Run {
-    fn take(&mut self, raw: &Raw<'_>, stays: bool, file: &File, out: &mut Replacement) -> Result<()> {
-        if !stays {
-            return Ok(());
-        }
-        if raw.offset() != self.end {
-            self.end(file, out)?;
-            self.start = raw.offset();
-        }
-        self.end = raw.offset() + raw.len();
-        Ok(())
-    }
-
-    fn end(&mut self, file: &File, out: &mut Replacement) -> Result<()> {
-        let (start, end) = (self.start, self.end);
-        *self = Run { start: end, end };
-        if end > start { out.copy(file, start, end) } else { Ok(()) }
-    }
-}
-
-/// How many runs are remembered from the deciding; with more of them each line is decided on a second time.
-const MAX_RUNS: usize = 4096;
-
-/// The runs of neighbouring lines that stay, the last one first.
-#[derive(Debug, Default)]
-struct Runs {
-    newest_first: Vec<(u64, u64)>,
-    too_many: bool,
-}
-
-impl Runs {
-    /// A line stays that stands before all others so far.
-    fn add_before(&mut self, start: u64, end: u64) {
-        let room = self.newest_first.len() < MAX_RUNS;
-        match self.newest_first.last_mut() {
-            Some(run) if run.0 == end => run.0 = start,
-            _ if room => self.newest_first.push((start, end)),
-            _ => self.too_many = true,
-        }
-    }
-
-    /// All runs in the order of the file, unless there were too many.
-    fn known(&self) -> Option<impl Iterator<Item = (u64, u64)>> {
-        (!self.too_many).then(|| self.newest_first.iter().rev().copied())
-    }
+/// What is to be decided on next.
+enum Older<'a> {
+    Stretch(&'a Stretch),
+    Line(Raw<'a>),
 }
 
 /// A line of the sealed part of a sound file.

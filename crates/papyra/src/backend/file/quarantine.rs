@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::storage;
+use super::{early_sync::EarlySync, lines, storage};
 use crate::{Anomaly, Clock, Error, ErrorKind, Result, ScanReport, SystemClock};
 
 /// What is said beside a copy. Names that are not text are shown as well as they can be.
@@ -41,17 +41,17 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     let name = source.file_name().unwrap_or_default();
     let file = storage::open_for_reading(source)?;
     let bytes = file.metadata().map_err(failed("look at", source))?.len();
-    let crc = checksum(&file).map_err(failed("read", source))?;
     // Logs of one name may be recovered into one directory at the same time: each has a partial copy of its own. A second
     // run after a crash finds the one that the first left.
     let own = std::path::absolute(source).map_err(failed("look at", source))?;
     let own = crc32c::crc32c(own.as_os_str().as_bytes());
     let partial = directory.join(with(name, &format!(".quarantine.{own:08x}.partial")));
-    let copy = match equal_copy(directory, name, bytes, crc).map_err(failed("look into", directory))? {
-        Some(copy) => copy,
+    let (copy, crc) = match equal_copy(directory, name, bytes, &file).map_err(failed("look into", directory))? {
+        Some(equal) => equal,
         None => {
             // Under another name first, so that an interrupted copy is never taken for evidence.
-            let placed = write_copy(&file, &partial).and_then(|()| place(&partial, directory, name));
+            let placed =
+                write_copy(&file, bytes, &partial).and_then(|crc| Ok((place(&partial, directory, name)?, crc)));
             placed.map_err(|error| {
                 let _ = std::fs::remove_file(&partial);
                 Error::io("write the quarantine copy", &partial, error)
@@ -99,11 +99,21 @@ fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-fn write_copy(mut source: &File, path: &Path) -> io::Result<()> {
+/// Copies a file, makes the copy durable, and gives the checksum of what was copied.
+fn write_copy(source: &File, bytes: u64, path: &Path) -> io::Result<u32> {
     let mut copy = create(path)?;
-    io::Seek::rewind(&mut source)?;
-    io::copy(&mut source, &mut copy)?;
-    copy.sync_all()
+    storage::expect(&copy, bytes);
+    let mut early = EarlySync::forgetting();
+    let (mut crc, mut len) = (0, 0);
+    each_block(source, |block| {
+        crc = crc32c::crc32c_append(crc, block);
+        copy.write_all(block)?;
+        len += block.len() as u64;
+        early.tell(&copy, len);
+        Ok(())
+    })?;
+    early.finish()?;
+    copy.sync_all().map(|()| crc)
 }
 
 /// Gives a whole copy a name that says when it was made, and that no other copy has.
@@ -122,7 +132,8 @@ fn place(partial: &Path, directory: &Path, name: &OsStr) -> io::Result<PathBuf> 
     }
 }
 
-fn equal_copy(directory: &Path, name: &OsStr, bytes: u64, crc: u32) -> io::Result<Option<PathBuf>> {
+/// A copy with the same bytes that is there already, and their checksum.
+fn equal_copy(directory: &Path, name: &OsStr, bytes: u64, source: &File) -> io::Result<Option<(PathBuf, u32)>> {
     let prefix = with(name, ".quarantine.");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -137,23 +148,37 @@ fn equal_copy(directory: &Path, name: &OsStr, bytes: u64, crc: u32) -> io::Resul
             found.push(entry.path());
         }
     }
+    if found.is_empty() {
+        return Ok(None);
+    }
     found.sort();
+    let crc = checksum(source)?;
     for path in found {
         if File::open(&path).and_then(|file| checksum(&file))? == crc {
-            return Ok(Some(path));
+            return Ok(Some((path, crc)));
         }
     }
     Ok(None)
 }
 
-fn checksum(mut file: &File) -> io::Result<u32> {
-    io::Seek::rewind(&mut file)?;
-    let mut block = vec![0; 256 << 10];
+fn checksum(file: &File) -> io::Result<u32> {
     let mut crc = 0;
+    each_block(file, |block| {
+        crc = crc32c::crc32c_append(crc, block);
+        Ok(())
+    })?;
+    Ok(crc)
+}
+
+fn each_block(file: &File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let (mut block, mut at) = (vec![0; 256 << 10], 0);
     loop {
-        match file.read(&mut block)? {
-            0 => return Ok(crc),
-            n => crc = crc32c::crc32c_append(crc, &block[..n]),
+        match lines::read_at(file, &mut block, at)? {
+            0 => return Ok(()),
+            got => {
+                take(&block[..got])?;
+                at += got as u64;
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     quarantine,
     replace::{self, Replacement},
     salvage::Salvage,
-    scan,
+    scan::{self, Looked},
     storage::{self, ActiveFile, Disk, Storage},
 };
 use crate::{
@@ -26,18 +26,17 @@ pub(super) fn recover(
 ) -> Result<RecoveryReport> {
     let path = &config.path;
     let options = || ScanOptions { progress: wanted.progress.clone(), ..ScanOptions::default() };
-    let look = || scan::scan(path, options(), name, address);
     if wanted.mode == RecoveryMode::Quarantine && wanted.quarantine_dir.is_none() {
         return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
             .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));
     }
     drop(storage::open_for_reading(path)?);
     if wanted.dry_run || wanted.mode == RecoveryMode::Ignore {
-        let mut report = RecoveryReport { before: look()?, ..RecoveryReport::default() };
+        let mut report =
+            RecoveryReport { before: scan::scan(path, options(), name, address)?, ..RecoveryReport::default() };
         if wanted.dry_run && !report.before.is_clean() && !is_newer(&report.before) {
-            let file = Arc::new(storage::open_for_reading(path)?);
-            let size = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
-            report.lost = Salvage::plan(path, file, size)?.lost;
+            let looked = scan::look(path, options(), ScanReport::new(name, address), false)?;
+            report.lost = Salvage::plan(path, looked)?.lost;
         }
         return Ok(report);
     }
@@ -47,7 +46,8 @@ pub(super) fn recover(
     let _maintenance = HeldLock::take(&locks.maintenance, "recover", config.lock_timeout, path)?;
     // Our own lock makes us look like a writer, beside whom a torn tail would be no finding.
     let look = || scan::scan_unwritten(path, options(), name, address);
-    let mut report = RecoveryReport { before: look()?, ..RecoveryReport::default() };
+    let mut looked = look()?;
+    let mut report = RecoveryReport { before: looked.report.clone(), ..RecoveryReport::default() };
     if report.before.is_clean() {
         return Ok(report);
     }
@@ -56,22 +56,30 @@ pub(super) fn recover(
             .with_cure("use a version of Papyra that knows this format; nothing was changed"));
     }
     let only = |kind| report.before.anomalies.iter().all(|anomaly| anomaly.kind == kind);
-    if !only(AnomalyKind::UnexpectedFile) {
-        if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
-            report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
-        }
-        let torn_only = only(AnomalyKind::TruncatedLine);
-        if torn_only {
-            settle(path)?;
-        }
-        // A whole fact of another program may be what lacked its newline: then it must be sealed.
-        if !torn_only || !look()?.is_clean() {
-            report.lost = rewrite(path, &locks, wanted.progress.as_ref())?;
-        }
-        report.repaired.push(path.clone());
+    if only(AnomalyKind::UnexpectedFile) {
+        replace::remove_leftovers(path)?;
+        report.after = Some(look()?.report);
+        report.proven = true;
+        return Ok(report);
     }
-    replace::remove_leftovers(path)?;
-    report.after = Some(look()?);
+    if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
+        report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
+    }
+    let torn_only = only(AnomalyKind::TruncatedLine);
+    if torn_only {
+        settle(path)?;
+        looked = look()?;
+    }
+    // A whole fact of another program may be what lacked its newline: then it must be sealed.
+    report.after = Some(if torn_only && looked.report.is_clean() {
+        looked.report
+    } else {
+        let (lost, after) = rewrite(path, looked, &locks, ScanReport::new(name, address), wanted.progress.as_ref())?;
+        report.lost = lost;
+        after
+    });
+    report.repaired.push(path.clone());
+    report.proven = true;
     Ok(report)
 }
 
@@ -96,16 +104,23 @@ fn settle(path: &Path) -> Result<()> {
     active.sync().map_err(failed("sync"))
 }
 
-fn rewrite(path: &Path, locks: &LockPaths, progress: Option<&Progress>) -> Result<u64> {
-    let file = Arc::new(storage::open_for_reading(path)?);
-    let size = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
+/// Puts the sound facts of a file in its place. Gives how many entries were lost, and what the new file was found to be when
+/// it was read back.
+pub(super) fn rewrite(
+    path: &Path,
+    looked: Looked,
+    locks: &LockPaths,
+    after: ScanReport,
+    progress: Option<&Progress>,
+) -> Result<(u64, ScanReport)> {
     replace::remove_leftovers(path)?;
-    let salvage = Salvage::plan(path, file.clone(), size)?;
-    let mut replacement = Replacement::begin(path, &file)?;
+    let salvage = Salvage::plan(path, looked)?;
+    let mut replacement = Replacement::begin(path, &salvage.file)?;
+    replacement.read_back(salvage.len, after, progress)?;
     salvage.write(path, &mut replacement)?;
-    replacement.must_be_clean("the recovered log", progress)?;
+    let after = replacement.must_be_clean("the recovered log")?;
     let mut swap = SwapLock::open(&locks.swap)?;
     let held = swap.hold()?;
     replacement.take_place(&swap, &held)?;
-    Ok(salvage.lost)
+    Ok((salvage.lost, after))
 }

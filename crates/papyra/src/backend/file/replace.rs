@@ -6,19 +6,22 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use super::{
+    early_sync::EarlySync,
     lock::{SwapGuard, SwapLock},
+    read_back::ReadBack,
     scan, storage,
 };
-use crate::{Error, ErrorKind, Progress, Result};
+use crate::{Error, ErrorKind, Progress, Result, ScanReport};
 
 /// What the name of a temporary file ends in.
 const TEMPORARY: &str = ".papyra-tmp";
 /// Small pieces are gathered before they are written.
 const GATHER: usize = 256 << 10;
+/// Long runs are copied in pieces, so that they can be read back and synced meanwhile.
+const PIECE: u64 = 8 << 20;
 
 /// A file that will take the place of another, or vanish.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub(super) struct Replacement {
     temporary: PathBuf,
     file: File,
     pending: Vec<u8>,
+    /// What stands in the file.
+    len: u64,
+    early: EarlySync,
+    read_back: Option<ReadBack>,
     renamed: bool,
 }
 
@@ -48,8 +55,16 @@ impl Replacement {
             .custom_flags(libc::O_NOFOLLOW)
             .open(&temporary)
             .map_err(failed("create", &temporary))?;
-        let replacement =
-            Replacement { target: target.to_owned(), temporary, file, pending: Vec::new(), renamed: false };
+        let replacement = Replacement {
+            target: target.to_owned(),
+            temporary,
+            file,
+            pending: Vec::new(),
+            len: 0,
+            early: EarlySync::default(),
+            read_back: None,
+            renamed: false,
+        };
         let like = original.metadata().map_err(failed("look at", target))?;
         let own = replacement.file.metadata().map_err(failed("look at", &replacement.temporary))?;
         if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
@@ -83,35 +98,68 @@ impl Replacement {
         }
         self.flush()?;
         let mut from = from;
-        let copied = from
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| io::copy(&mut from.take(end - start), &mut self.file))
-            .map_err(|error| Error::io("write", &self.temporary, error))?;
-        if copied < end - start {
-            return Err(Error::io("read", &self.target, io::ErrorKind::UnexpectedEof.into()));
+        from.seek(SeekFrom::Start(start)).map_err(|error| Error::io("read", &self.target, error))?;
+        let mut left = end - start;
+        while left > 0 {
+            let want = left.min(PIECE);
+            let copied = io::copy(&mut from.take(want), &mut self.file)
+                .map_err(|error| Error::io("write", &self.temporary, error))?;
+            if copied < want {
+                return Err(Error::io("read", &self.target, io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.grow(copied);
+            // What was copied is soon deleted: its memory is just right for what is written next.
+            storage::forget(from, end - left, copied);
+            left -= copied;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
         self.file.write_all(&self.pending).map_err(|error| Error::io("write", &self.temporary, error))?;
+        self.grow(self.pending.len() as u64);
         self.pending.clear();
         Ok(())
+    }
+
+    fn grow(&mut self, bytes: u64) {
+        self.len += bytes;
+        self.early.tell(&self.file, self.len);
+        if let Some(read_back) = &self.read_back {
+            read_back.tell(self.len);
+        }
     }
 
     /// Makes what was added durable.
     pub(super) fn sync(&mut self) -> Result<()> {
         self.flush()?;
-        self.file.sync_all().map_err(|error| Error::io("sync", &self.temporary, error))
+        let synced = self.early.finish().and_then(|()| self.file.sync_all());
+        synced.map_err(|error| Error::io("sync", &self.temporary, error))
     }
 
-    /// Makes what was added durable, reads it again and checks that it is a sound log.
-    pub(super) fn must_be_clean(&mut self, what: &str, progress: Option<&Progress>) -> Result<()> {
+    /// From now on what is written is read back and checked, up to the `size` that the file will have;
+    /// [`must_be_clean`](Replacement::must_be_clean) waits for the outcome. It goes into `report`.
+    pub(super) fn read_back(&mut self, size: u64, report: ScanReport, progress: Option<&Progress>) -> Result<()> {
+        storage::expect(&self.file, size);
+        let file = self.file.try_clone().map_err(|error| Error::io("read", &self.temporary, error))?;
+        self.read_back = Some(ReadBack::begin(&self.temporary, file, size, report, progress)?);
+        Ok(())
+    }
+
+    /// Makes what was added durable and checks that it is a sound log, by what was read back of it.
+    pub(super) fn must_be_clean(&mut self, what: &str) -> Result<ScanReport> {
         self.sync()?;
-        let failed = |error| Error::io("read", &self.temporary, error);
-        let file = Arc::new(self.file.try_clone().map_err(failed)?);
-        let size = file.metadata().map_err(failed)?.len();
-        scan::must_be_clean(&self.temporary, &file, size, what, progress).map(drop)
+        let unread = || Error::new(ErrorKind::Internal, format!("{what} was not read back; nothing was changed"));
+        let read_back = self.read_back.take().ok_or_else(unread)?;
+        if read_back.size != self.len {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("`{}` changed while it was read; nothing was changed by this", self.target.display()),
+            )
+            .with_cure("scan the log, then try again"));
+        }
+        let report = read_back.finish().map_err(|error| Error::io("read", &self.temporary, error))?;
+        scan::refuse_findings(&self.temporary, what, &report).map(|()| report)
     }
 
     /// Takes the target's place. The rename is the moment at which the new log is the log.

@@ -4,38 +4,18 @@ use std::{fs::File, io, ops::Range, path::Path, sync::Arc};
 
 use super::{
     encoded::{Encoded, Next},
-    judge::{self, Is, Open},
     layout::End,
-    lines::{Forward, Raw},
     opened::Settled,
     replace::Replacement,
-    sequence::{Sequence, Verdict},
+    scan::Looked,
+    sequence::Sequence,
+    stretch::{Run, Stretch},
+    walk::{self, Piece},
 };
 use crate::{
     Error, Result, Timestamp,
-    codec::{self, Header, HeaderLine},
+    codec::{self, Header},
 };
-
-/// A sound piece of a file.
-enum Piece {
-    /// A legacy fact, with its whole line.
-    Legacy,
-    Header(Header),
-    /// A sealed fact where it belongs.
-    Fact {
-        seq: u64,
-        crc: u32,
-        skew: Option<f64>,
-        timestamp: f64,
-    },
-    /// A sealed fact that belongs further ahead.
-    Late {
-        seq: u64,
-        crc: u32,
-    },
-    /// A fact that another program appended.
-    Unsealed,
-}
 
 /// A sealed fact at the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +27,9 @@ struct Late {
 
 /// The plan of a rewrite.
 pub(super) struct Salvage {
-    file: Arc<File>,
+    pub(super) file: Arc<File>,
+    /// What the scan found sound as a whole.
+    sound: Vec<Stretch>,
     end: u64,
     header: Option<Header>,
     late: Vec<Late>,
@@ -55,6 +37,8 @@ pub(super) struct Salvage {
     next: Next,
     /// Entries given up.
     pub(super) lost: u64,
+    /// How long the rewritten file will be.
+    pub(super) len: u64,
 }
 
 /// What the first walk counts.
@@ -66,44 +50,62 @@ struct Count {
     highest: u64,
     dropped_through: u64,
     lost: u64,
-    first_timestamp: Option<f64>,
-    id: [u32; 4],
+    /// The first fact's timestamp and checksum.
+    first: Option<(f64, u32)>,
 }
 
 impl Salvage {
-    pub(super) fn plan(path: &Path, file: Arc<File>, size: u64) -> Result<Salvage> {
+    /// Plans from what a scan saw. Only what it did not find sound as a whole is looked at again.
+    pub(super) fn plan(path: &Path, looked: Looked) -> Result<Salvage> {
+        let Looked { file, size, sound, .. } = looked;
         let failed = |error| Error::io("read", path, error);
         let (mut end, layout) = End::of(&file, size, path)?;
         let settled = Settled::of(&file, size, &mut end, &layout).map_err(failed)?;
         let up_to = if settled.add_newline { settled.cut_from } else { end.offset };
         let mut salvage = Salvage {
             file,
+            sound,
             end: up_to,
             header: None,
             late: Vec::new(),
             unsealed: Vec::new(),
             next: Next { seq: end.next_seq, skew: end.skew, newest: end.newest },
             lost: 0,
+            len: 0,
         };
         let mut count = Count::default();
         let (mut late, mut unsealed) = (Vec::new(), Vec::new());
         let mut next = salvage.next;
         let mut header = None::<Header>;
+        let mut len = 0;
         let sequence = salvage
-            .walk(|range, piece, bytes| {
+            .walk(|range, piece, _| {
+                let whole = range.end - range.start + 1;
                 match piece {
-                    Piece::Legacy => count.legacy += 1,
+                    Piece::Stretch(stretch) => {
+                        len += stretch.end - stretch.start;
+                        match &stretch.sealed {
+                            Some(run) => {
+                                count.keep(run.last, stretch.lines, run.xor);
+                                next.observe(Some(run.skew), stretch.times.1);
+                            }
+                            None => count.legacy += stretch.lines,
+                        }
+                    }
+                    Piece::Legacy => {
+                        len += whole;
+                        count.legacy += 1;
+                    }
                     Piece::Header(own) => {
                         count.dropped_through = count.dropped_through.max(own.dropped_through);
                         count.lost = count.lost.max(own.lost);
                         header.get_or_insert(own);
                     }
                     Piece::Fact { seq, crc, skew, timestamp } => {
-                        count.keep(seq, crc);
+                        len += whole;
+                        count.keep(seq, 1, crc);
                         next.observe(skew, timestamp);
-                        count.first_timestamp = count.first_timestamp.or(Some(timestamp));
-                        let slot = count.kept as usize % 4;
-                        count.id[slot] = crc32c::crc32c_append(count.id[slot], bytes);
+                        count.first.get_or_insert((timestamp, crc));
                     }
                     Piece::Late { seq, crc } => late.push(Late { seq, range: (range.start, range.end), crc }),
                     Piece::Unsealed => unsealed.push((range.start, range.end)),
@@ -118,11 +120,13 @@ impl Salvage {
             let mut copies = Vec::new();
             salvage
                 .walk(|_, piece, _| {
-                    if let Piece::Fact { seq, .. } = piece
-                        && late.binary_search_by_key(&seq, |late| late.seq).is_ok()
-                    {
-                        copies.push(seq);
-                    }
+                    let (first, last) = match piece {
+                        Piece::Fact { seq, .. } => (seq, seq),
+                        Piece::Stretch(Stretch { sealed: Some(Run { first, last, .. }), .. }) => (*first, *last),
+                        _ => return Ok(()),
+                    };
+                    let from = late.partition_point(|late| late.seq < first);
+                    copies.extend(late[from..].iter().map(|late| late.seq).take_while(|seq| *seq <= last));
                     Ok(())
                 })
                 .map_err(failed)?;
@@ -130,7 +134,8 @@ impl Salvage {
             late.retain(|late| copies.binary_search(&late.seq).is_err());
         }
         for late in &late {
-            count.keep(late.seq, late.crc);
+            len += late.range.1 - late.range.0 + 1;
+            count.keep(late.seq, 1, late.crc);
         }
         salvage.late = late;
         // Everything was read by now, and a line out of place may have the highest number of all.
@@ -138,6 +143,7 @@ impl Salvage {
         salvage.next = next;
         salvage.unsealed = unsealed;
         salvage.lost = sequence.lost() + end.next_seq.saturating_sub(1 + count.highest.max(sequence.accounted()));
+        salvage.len = len;
         salvage.certify(header, count)?;
         Ok(salvage)
     }
@@ -153,11 +159,11 @@ impl Salvage {
             Some(header) => header,
             None => {
                 // The same damage must give the same bytes on every machine, so nothing in a new header is random.
-                let [a, b, c, d] = count.id;
-                let bits = u128::from(a) << 96 | u128::from(b) << 64 | u128::from(c) << 32 | u128::from(d);
+                let (created, first_crc) = count.first.unwrap_or_default();
+                let facts = u128::from(count.kept_xor) << 96 | u128::from(first_crc) << 64;
+                let bits = facts | u128::from(created.to_bits() ^ count.kept.rotate_left(16) ^ count.highest);
                 let id = uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid().to_string();
-                let created = Timestamp::from_seconds(count.first_timestamp.unwrap_or_default())?;
-                Header::first(id, 1, created)
+                Header::first(id, 1, Timestamp::from_seconds(created)?)
             }
         };
         if count.legacy > 0 {
@@ -177,10 +183,14 @@ impl Salvage {
         for range in &self.unsealed {
             let line = self.reseal(*range, &mut next)?;
             let crc = codec::is_sealed(&line[..line.len() - 1]).unwrap_or_default();
-            count.keep(next.seq - 1, crc);
+            count.keep(next.seq - 1, 1, crc);
+            self.len += line.len() as u64;
         }
         (header.gaps_through, header.kept, header.kept_xor) = (next.seq - 1, count.kept, count.kept_xor);
         header.lost = count.lost + self.lost;
+        let mut line = Vec::new();
+        header.encode(&mut line);
+        self.len += line.len() as u64;
         self.header = Some(header);
         Ok(())
     }
@@ -193,16 +203,21 @@ impl Salvage {
         let mut failure = None;
         let walked = self.walk(|range, piece, bytes| {
             let mut step = || -> Result<()> {
-                match piece {
-                    Piece::Legacy => {}
-                    Piece::Fact { seq, .. } => {
-                        out.write(&std::mem::take(&mut header))?;
-                        while let Some(late) = late.next_if(|late| late.seq < seq) {
-                            out.copy(&self.file, late.range.0, late.range.1)?;
-                            out.write(b"\n")?;
-                        }
-                    }
+                let first = match &piece {
+                    Piece::Fact { seq, .. } => Some(*seq),
+                    Piece::Stretch(Stretch { sealed: Some(run), .. }) => Some(run.first),
+                    Piece::Stretch(_) | Piece::Legacy => None,
                     Piece::Header(_) | Piece::Late { .. } | Piece::Unsealed => return Ok(()),
+                };
+                if let Some(first) = first {
+                    out.write(&std::mem::take(&mut header))?;
+                    while let Some(late) = late.next_if(|late| late.seq < first) {
+                        out.copy(&self.file, late.range.0, late.range.1)?;
+                        out.write(b"\n")?;
+                    }
+                }
+                if let Piece::Stretch(stretch) = piece {
+                    return out.copy(&self.file, stretch.start, stretch.end);
                 }
                 debug_assert_eq!(range.end - range.start, bytes.len() as u64);
                 out.write(bytes)?;
@@ -244,81 +259,16 @@ impl Salvage {
         Ok(line)
     }
 
-    /// Walks over the sound pieces in the order of the file.
-    fn walk(&self, mut visit: impl FnMut(Range<u64>, Piece, &[u8]) -> io::Result<()>) -> io::Result<Sequence> {
-        let mut sequence = Sequence::default();
-        let mut log_id: Option<String> = None;
-        let mut sealed = false;
-        let mut line = 0;
-        let mut parts = Vec::new();
-        let mut lines = Forward::with_last(self.file.clone(), 0, self.end);
-        while let Some(raw) = lines.next()? {
-            line += 1;
-            let Raw::Line { offset, bytes } = raw else {
-                if !sealed {
-                    sequence.legacy_line(line, false);
-                }
-                continue;
-            };
-            judge::judge(bytes, &mut parts);
-            for part in &parts {
-                let range = offset + part.range.start as u64..offset + part.range.end as u64;
-                let own = &bytes[part.range.clone()];
-                let piece = match &part.is {
-                    Is::Header(HeaderLine::Header(header)) => {
-                        if log_id.as_ref().is_some_and(|own| *own != header.log_id) {
-                            continue;
-                        }
-                        log_id = Some(header.log_id.clone());
-                        sealed = true;
-                        sequence.header(header);
-                        Some(Piece::Header(header.clone()))
-                    }
-                    Is::Fact { tail, head, crc } => {
-                        if !sealed {
-                            sealed = true;
-                            sequence.begin(tail.seq);
-                        }
-                        match sequence.fact(tail.seq, *crc) {
-                            Verdict::InOrder { .. } => Some(Piece::Fact {
-                                seq: tail.seq,
-                                crc: *crc,
-                                skew: tail.skew,
-                                timestamp: head.timestamp,
-                            }),
-                            Verdict::Late => Some(Piece::Late { seq: tail.seq, crc: *crc }),
-                            Verdict::Repeated { .. } => None,
-                        }
-                    }
-                    Is::Open if sealed => match judge::judge_unsealed(own) {
-                        Open::Fact(_) => Some(Piece::Unsealed),
-                        Open::Damaged(_) => None,
-                    },
-                    Is::Open => {
-                        let sound = matches!(judge::judge_legacy(own, offset == 0), Open::Fact(_));
-                        sequence.legacy_line(line, sound);
-                        sound.then_some(Piece::Legacy)
-                    }
-                    Is::Header(_) | Is::Odd | Is::Junk => {
-                        if !sealed {
-                            sequence.legacy_line(line, false);
-                        }
-                        None
-                    }
-                };
-                if let Some(piece) = piece {
-                    visit(range, piece, own)?;
-                }
-            }
-        }
-        Ok(sequence)
+    fn walk(&self, visit: impl FnMut(Range<u64>, Piece<'_>, &[u8]) -> io::Result<()>) -> io::Result<Sequence> {
+        walk::walk(&self.file, &self.sound, self.end, visit)
     }
 }
 
 impl Count {
-    fn keep(&mut self, seq: u64, crc: u32) {
-        self.kept += 1;
-        self.kept_xor ^= crc;
-        self.highest = self.highest.max(seq);
+    /// Counts facts by the highest of their numbers and their combined checksum.
+    fn keep(&mut self, highest: u64, facts: u64, xor: u32) {
+        self.kept += facts;
+        self.kept_xor ^= xor;
+        self.highest = self.highest.max(highest);
     }
 }

@@ -4,8 +4,9 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use super::{
     lock::{self, LockPaths},
-    pass::Pass,
+    pass::{Pass, Passed},
     replace, storage,
+    stretch::Stretch,
 };
 use crate::{Anomaly, AnomalyKind, Error, ErrorKind, Progress, Result, ScanOptions, ScanReport};
 
@@ -14,7 +15,8 @@ pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str)
     let look = || {
         // The probe comes before the size: a writer that begins in between appends behind what is looked at.
         let live = lock::is_held(&LockPaths::beside(path).writer);
-        look(path, options.clone(), ScanReport { live_writer: live, ..ScanReport::new(name, address) }, false)
+        let report = ScanReport { live_writer: live, ..ScanReport::new(name, address) };
+        look(path, options.clone(), report, false).map(|looked| looked.report)
     };
     let first = look()?;
     // A writer may also have begun right after the probe.
@@ -33,16 +35,26 @@ pub(super) fn scan(path: &Path, options: ScanOptions, name: &str, address: &str)
 }
 
 /// Scans a log that nobody else writes to or maintains, because the caller holds the locks.
-pub(super) fn scan_unwritten(path: &Path, options: ScanOptions, name: &str, address: &str) -> Result<ScanReport> {
+pub(super) fn scan_unwritten(path: &Path, options: ScanOptions, name: &str, address: &str) -> Result<Looked> {
     look(path, options, ScanReport::new(name, address), true)
 }
 
-fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenance: bool) -> Result<ScanReport> {
+/// A file that was looked at.
+pub(super) struct Looked {
+    pub(super) report: ScanReport,
+    pub(super) file: Arc<File>,
+    pub(super) size: u64,
+    /// The stretches in it that are sound as a whole.
+    pub(super) sound: Vec<Stretch>,
+}
+
+/// Looks at a log as it is now, whoever else is at work.
+pub(super) fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenance: bool) -> Result<Looked> {
     let failed = |error| Error::io("read", path, error);
     let file = Arc::new(storage::open_for_reading(path)?);
     let size = file.metadata().map_err(failed)?.len();
     (report.deep, report.bytes) = (options.deep, size);
-    let mut report = Pass::new(path, options, report).run(&file, size).map_err(failed)?;
+    let Passed { mut report, sound } = Pass::new(path, options, report).run(&file, size).map_err(failed)?;
     // Beside maintenance at work its temporary file is where it belongs.
     if own_maintenance || !lock::is_held(&LockPaths::beside(path).maintenance) {
         for leftover in replace::leftovers(path).map_err(failed)? {
@@ -50,7 +62,7 @@ fn look(path: &Path, options: ScanOptions, mut report: ScanReport, own_maintenan
             report.add(Anomaly::new(AnomalyKind::UnexpectedFile, leftover, detail));
         }
     }
-    Ok(report)
+    Ok(Looked { report, file, size, sound })
 }
 
 /// Refuses a file with findings up to a length.
@@ -60,22 +72,20 @@ pub(super) fn must_be_clean(
     size: u64,
     what: &str,
     progress: Option<&Progress>,
-) -> Result<ScanReport> {
+) -> Result<Passed> {
     let failed = |error| Error::io("read", path, error);
     let options = ScanOptions { progress: progress.cloned(), ..ScanOptions::default() };
-    let report = Pass::new(path, options, ScanReport::default()).run(file, size).map_err(failed)?;
-    match report.anomalies.first() {
-        None => Ok(report),
-        Some(first) => Err(Error::new(
-            ErrorKind::Corrupt,
-            format!(
-                "{what} `{}` has {} anomalies, the first: {} ({}); nothing was changed",
-                path.display(),
-                report.anomalies_total,
-                first.kind,
-                first.detail,
-            ),
-        )
-        .with_cure("look at them with `papyra persistence scan`, then run `papyra persistence recover`")),
-    }
+    let passed = Pass::new(path, options, ScanReport::default()).run(file, size).map_err(failed)?;
+    refuse_findings(path, what, &passed.report).map(|()| passed)
+}
+
+pub(super) fn refuse_findings(path: &Path, what: &str, report: &ScanReport) -> Result<()> {
+    let Some(first) = report.anomalies.first() else { return Ok(()) };
+    let (path, total) = (path.display(), report.anomalies_total);
+    let (kind, detail) = (first.kind, &first.detail);
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        format!("{what} `{path}` has {total} anomalies, the first: {kind} ({detail}); nothing was changed"),
+    )
+    .with_cure("look at them with `papyra persistence scan`, then run `papyra persistence recover`"))
 }

@@ -176,6 +176,22 @@ pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
 }
 
+/// Bytes of a file will not be read again soon: their memory is free for others. Only a hint.
+pub(super) fn forget(file: &File, from: u64, len: u64) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, from, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, from, len);
+}
+
+/// A file will be so long: finding places for all of it at once is cheaper. Only a hint: a full disk shows when it is written.
+pub(super) fn expect(file: &File, len: u64) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, len);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, len);
+}
+
 /// This machine's name, for messages about who holds a lock.
 pub(super) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

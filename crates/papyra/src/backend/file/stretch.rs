@@ -16,14 +16,19 @@ use std::{
 use super::{
     judge,
     lines::{self, Forward, Raw},
+    written::Written,
 };
 use crate::{
     Kind,
     codec::{self, Head},
 };
 
-/// How much of a file is one piece of work.
-const PIECE: u64 = 4 << 20;
+/// How much of a file is one piece of work, unless there would be too many of them. Unit tests have small files of several pieces.
+const PIECE: u64 = if cfg!(test) { 4 << 10 } else { 4 << 20 };
+/// Into how many pieces a file is divided at most: each that is one stretch is remembered.
+const MAX_PIECES: u64 = 4096;
+/// Lines are rarely longer than this: so much behind a piece is waited for where the file is still being written.
+const BEHIND: u64 = if cfg!(test) { 256 } else { 64 << 10 };
 /// More threads than this gain nothing: memory is then the limit.
 const MAX_THREADS: usize = 4;
 
@@ -37,6 +42,8 @@ pub(super) struct Stretch {
     pub(super) sealed: Option<Run>,
     /// By kind, in the order of [`KINDS`].
     pub(super) counts: [u64; 4],
+    /// What they take, with their newlines, in the same order.
+    pub(super) bytes: [u64; 4],
     /// The lowest and the highest timestamp.
     pub(super) times: (f64, f64),
 }
@@ -66,6 +73,7 @@ impl Stretch {
             lines: 0,
             sealed: None,
             counts: [0; 4],
+            bytes: [0; 4],
             times: (f64::INFINITY, f64::NEG_INFINITY),
         };
         let mut lines = Forward::new(file.clone(), start, end);
@@ -108,7 +116,9 @@ impl Stretch {
             None => return false,
         };
         self.lines += 1;
-        self.counts[KINDS.iter().position(|kind| *kind == head.kind).unwrap_or(KINDS.len() - 1)] += 1;
+        let kind = KINDS.iter().position(|kind| *kind == head.kind).unwrap_or(KINDS.len() - 1);
+        self.counts[kind] += 1;
+        self.bytes[kind] += line.len() as u64 + 1;
         self.times = (self.times.0.min(head.timestamp), self.times.1.max(head.timestamp));
         true
     }
@@ -124,12 +134,21 @@ fn legacy_head(line: &[u8]) -> Option<Head> {
 
 /// The pieces of a file in their order, each with its end and with what it comes to if it is one stretch.
 pub(super) struct Stretches {
-    file: Arc<File>,
-    end: u64,
-    deep: bool,
+    pieces: Pieces,
     /// The next piece to be given.
     next: u64,
     helpers: Option<Helpers>,
+}
+
+/// A file that is summed up piece by piece.
+#[derive(Clone)]
+struct Pieces {
+    file: Arc<File>,
+    end: u64,
+    each: u64,
+    deep: bool,
+    /// Somebody is still writing the file.
+    written: Option<Arc<Written>>,
 }
 
 struct Helpers {
@@ -144,44 +163,53 @@ impl Drop for Helpers {
     }
 }
 
+impl Pieces {
+    fn bounds(&self, piece: u64) -> Option<(u64, u64)> {
+        let from = piece * self.each;
+        (from < self.end).then(|| (from, (from + self.each).min(self.end)))
+    }
+
+    fn sum(&self, from: u64, to: u64) -> io::Result<Option<Stretch>> {
+        if let Some(written) = &self.written {
+            // A line that reaches further breaks the stretch off, and is looked at when everything is written.
+            written.wait_for((to + BEHIND).min(self.end))?;
+        }
+        Stretch::of(&self.file, from, to, self.end, self.deep)
+    }
+}
+
 impl Stretches {
     /// Begins to sum up a file up to `end`, the place behind its last newline.
-    pub(super) fn of(file: &Arc<File>, end: u64, deep: bool) -> Self {
+    pub(super) fn of(file: &Arc<File>, end: u64, deep: bool, written: Option<Arc<Written>>) -> Self {
+        let each = PIECE.max(end.div_ceil(MAX_PIECES));
+        let pieces = Pieces { file: file.clone(), end, each, deep, written };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let helpers = (threads > 1 && end > 2 * PIECE).then(|| Helpers::start(file, end, deep, threads)).flatten();
-        Stretches { file: file.clone(), end, deep, next: 0, helpers }
+        let helpers = (threads > 1 && end > 2 * PIECE).then(|| Helpers::start(&pieces, threads)).flatten();
+        Stretches { pieces, next: 0, helpers }
     }
 
     /// The next piece.
     pub(super) fn next(&mut self) -> Option<(u64, io::Result<Option<Stretch>>)> {
-        let from = self.next * PIECE;
-        if from >= self.end {
-            return None;
-        }
-        let to = (from + PIECE).min(self.end);
         let piece = self.next;
+        let (from, to) = self.pieces.bounds(piece)?;
         self.next += 1;
         let helped = self.helpers.as_mut().and_then(|helpers| helpers.wait_for(piece));
         // A helper that ended early leaves its piece to us.
-        Some((to, helped.unwrap_or_else(|| Stretch::of(&self.file, from, to, self.end, self.deep))))
+        Some((to, helped.unwrap_or_else(|| self.pieces.sum(from, to))))
     }
 }
 
 impl Helpers {
-    fn start(file: &Arc<File>, end: u64, deep: bool, threads: usize) -> Option<Helpers> {
+    fn start(pieces: &Pieces, threads: usize) -> Option<Helpers> {
         let (results, done) = mpsc::channel();
         let (over, counter) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         for _ in 0..threads {
-            let (file, results, over, counter) = (file.clone(), results.clone(), over.clone(), counter.clone());
+            let (pieces, results, over, counter) = (pieces.clone(), results.clone(), over.clone(), counter.clone());
             let work = move || {
                 while !over.load(Ordering::Relaxed) {
                     let piece = counter.fetch_add(1, Ordering::Relaxed);
-                    let from = piece * PIECE;
-                    if from >= end {
-                        break;
-                    }
-                    let summed = Stretch::of(&file, from, (from + PIECE).min(end), end, deep);
-                    if results.send((piece, summed)).is_err() {
+                    let Some((from, to)) = pieces.bounds(piece) else { break };
+                    if results.send((piece, pieces.sum(from, to))).is_err() {
                         break;
                     }
                 }

@@ -14,6 +14,7 @@ mod broken;
 mod compacting;
 mod extremes;
 mod recovering;
+mod summed;
 
 struct Place {
     _dir: tempfile::TempDir,

@@ -18,7 +18,11 @@ const CHUNKS: usize = 2;
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-    spawned.map(drop).map_err(|error| Error::new(ErrorKind::Io, "cannot start a thread").with_source(error))
+    spawned.map(drop).map_err(not_started)
+}
+
+pub(super) fn not_started(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot start a thread").with_source(error)
 }
 
 fn died() -> Error {

@@ -290,3 +290,22 @@ fn an_old_copy_behind_a_log_does_not_make_it_forget_how_late_facts_come() {
     assert_eq!(place.read(ReadOptions::oldest_first().since(1.75e9)).len(), 1);
     assert_eq!(place.read(ReadOptions::newest_first().since(1.75e9)).len(), 1);
 }
+
+#[test]
+fn a_new_file_is_read_back_before_it_can_take_the_place_of_the_old_one() {
+    let place = Place::with(LOG.as_bytes());
+    let original = fs::File::open(&place.path).unwrap();
+    let check = |expected: usize, text: &str| {
+        let mut replacement = replace::Replacement::begin(&place.path, &original).unwrap();
+        replacement.read_back(expected as u64, ScanReport::default(), None).unwrap();
+        replacement.write(text.as_bytes()).unwrap();
+        replacement.must_be_clean("the new log").map_err(|error| error.kind())
+    };
+    assert!(check(LOG.len(), LOG).unwrap().is_clean());
+    assert_eq!(check(LOG.len(), &LOG.replacen("boom", "bo0m", 1)), Err(ErrorKind::Corrupt));
+    assert_eq!(check(LOG.len() - 1, &LOG[..LOG.len() - 1]), Err(ErrorKind::Corrupt), "its newline is missing");
+    // What is not as long as it was to be is no reason to wait for ever.
+    assert_eq!(check(LOG.len() + 1, LOG), Err(ErrorKind::Corrupt));
+    assert_eq!(check(LOG.len() - 1, LOG), Err(ErrorKind::Corrupt));
+    assert_eq!(fs::read_dir(place.path.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+}

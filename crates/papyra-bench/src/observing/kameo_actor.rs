@@ -1,0 +1,87 @@
+//! A kameo actor that counts.
+
+use std::time::Duration;
+
+use papyra_kameo::{
+    Observer, SpawnObserved as _,
+    kameo::{
+        Actor,
+        actor::{ActorRef, Spawn as _},
+        error::Infallible,
+        mailbox,
+        message::{Context, Message},
+    },
+};
+
+use super::{BATCH, MESSAGES, Round, Way, recorder, runtime, thread_time};
+
+struct Counter(u64);
+
+struct Add(u64);
+struct Tell;
+
+impl Actor for Counter {
+    type Args = ();
+    type Error = Infallible;
+
+    async fn on_start((): (), _: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(Counter(0))
+    }
+}
+
+impl Message<Add> for Counter {
+    type Reply = ();
+
+    async fn handle(&mut self, Add(n): Add, _: &mut Context<Self, ()>) {
+        self.0 += n;
+    }
+}
+
+impl Message<Tell> for Counter {
+    type Reply = u64;
+
+    async fn handle(&mut self, _: Tell, _: &mut Context<Self, u64>) -> u64 {
+        self.0
+    }
+}
+
+/// Sends batches and waits for each to be handled.
+macro_rules! send_all {
+    ($actor:expr) => {{
+        let began = thread_time()?;
+        for _ in 0..MESSAGES / BATCH {
+            for n in 0..BATCH {
+                $actor.tell(Add(n)).try_send().map_err(|error| error.to_string())?;
+            }
+            $actor.ask(Tell).send().await.map_err(|error| error.to_string())?;
+        }
+        thread_time()? - began
+    }};
+}
+
+pub(super) fn round(way: Way) -> Round {
+    runtime()?.block_on(async {
+        if way == Way::Bare {
+            let actor = Counter::spawn_with_mailbox((), mailbox::unbounded());
+            actor.wait_for_startup().await;
+            let taken = send_all!(actor);
+            actor.stop_gracefully().await.map_err(|error| error.to_string())?;
+            actor.wait_for_shutdown().await;
+            return Ok(taken);
+        }
+        let recorder = recorder()?;
+        let observer = Observer::start(&recorder).with(|observation| match way {
+            Way::Processing => observation.processing_every(Duration::from_secs(1)),
+            _ => observation,
+        });
+        let observer = observer.await.map_err(|error| error.to_string())?;
+        let actor = Counter::spawn_observed_with_mailbox(&observer, Some("counter"), (), mailbox::unbounded());
+        actor.wait_for_startup().await;
+        let taken = send_all!(actor);
+        actor.stop_gracefully().await.map_err(|error| error.to_string())?;
+        actor.wait_for_shutdown().await;
+        observer.stop().await;
+        recorder.shutdown(Duration::from_secs(10)).await;
+        Ok(taken)
+    })
+}

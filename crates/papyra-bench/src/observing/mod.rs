@@ -1,0 +1,98 @@
+//! What observing costs: messages of ractor and kameo actors bare, observed, and with processing measured; and a recorded fact.
+
+mod kameo_actor;
+mod ractor_actor;
+
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+use papyra::{Event, Log, Payload, Recorder};
+
+use crate::table::{self, Must, Row};
+
+/// Messages of one round, and how many are sent before the actor gets its turn.
+pub(crate) const MESSAGES: u64 = 200_000;
+pub(crate) const BATCH: u64 = 1_000;
+/// Rounds of each way; a round is short, so that a disturbance spoils few of them.
+const ROUNDS: usize = 61;
+const FACTS: u32 = 100_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The framework's own functions.
+    Bare,
+    /// The adapter's spawn and its reference.
+    Observed,
+    /// The same, with processing measured.
+    Processing,
+}
+
+/// What a round of messages took: the processor time of the one thread that everything runs on, in seconds.
+pub(crate) type Round = Result<f64, String>;
+
+pub(crate) fn run() -> Result<(), String> {
+    let mut rows = Vec::new();
+    let ractor: fn(Way) -> Round = ractor_actor::round;
+    for (framework, round) in [("ractor", ractor), ("kameo", kameo_actor::round)] {
+        let ways = [Way::Bare, Way::Observed, Way::Processing];
+        let mut taken = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            for (way, taken) in ways.iter().zip(&mut taken) {
+                taken.push(round(*way)?);
+            }
+        }
+        let [bare, observed, processing] = taken.map(quickest);
+        let each = |seconds: f64| seconds / MESSAGES as f64 * 1e9;
+        println!(
+            "{framework}: a message takes {:.1} ns bare, {:.1} ns observed, {:.1} ns with processing",
+            each(bare),
+            each(observed),
+            each(processing)
+        );
+        let what = format!("{framework}: messages a second, observed against bare");
+        rows.push(Row { number: "", what, reached: bare / observed, must: Must::AtLeast(0.97), unit: "x" });
+        let what = format!("{framework}: the same, with processing measured");
+        rows.push(Row { number: "", what, reached: bare / processing, must: Must::AtLeast(0.5), unit: "x" });
+    }
+    let what = "a recorded fact, on the caller".to_owned();
+    rows.push(Row { number: "", what, reached: recorded()? * 1e6, must: Must::AtMost(1.0), unit: " µs" });
+    table::print(&rows)
+}
+
+/// The lower quartile: what disturbs a round only makes it longer.
+fn quickest(mut rounds: Vec<f64>) -> f64 {
+    rounds.sort_by(f64::total_cmp);
+    rounds[rounds.len() / 4]
+}
+
+/// Processor time of this thread, in seconds.
+pub(crate) fn thread_time() -> Result<f64, String> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_err(|error| error.to_string())?;
+    Ok(Duration::from(time).as_secs_f64())
+}
+
+/// A runtime of one thread: what the adapter adds to a message shows best where nothing else varies.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())
+}
+
+/// A recorder to observe with, and whose log is thrown away.
+pub(crate) fn recorder() -> Result<Recorder, String> {
+    Recorder::start(Log::memory()).map_err(|error| error.to_string())
+}
+
+/// Seconds by the clock that the caller waits for one fact: the building of a crash's event included.
+fn recorded() -> Result<f64, String> {
+    let runtime = runtime()?;
+    let recorder = runtime.block_on(async { recorder() })?;
+    let mut each = Vec::new();
+    for _ in 0..FACTS {
+        let began = Instant::now();
+        let about = Payload::of(&("the upstream closed the connection", 7));
+        recorder.record(Event::new("orders://worker/7", "ActorCrashed").with_payload(about));
+        each.push(began.elapsed().as_secs_f64());
+    }
+    runtime.block_on(recorder.shutdown(Duration::from_secs(10)));
+    each.sort_by(f64::total_cmp);
+    Ok(each[each.len() / 2])
+}
