@@ -45,6 +45,8 @@ struct News {
 /// What a hook saw of a panic or error that its actor is about to end with.
 #[derive(Default)]
 pub(crate) struct Detail {
+    /// Which incarnation it was: in a storm of crashes the follower may be some behind.
+    pub(crate) incarnation: u64,
     pub(crate) location: Option<String>,
     pub(crate) message_type: Option<&'static str>,
 }
@@ -54,11 +56,11 @@ pub(crate) struct Entry {
     pub(crate) address: ActorAddress,
     pub(crate) observation: WeakObservation,
     pub(crate) restarting: AtomicBool,
-    pub(crate) detail: Mutex<Detail>,
+    detail: Mutex<Detail>,
     /// Set as long as processing is measured.
-    pub(crate) processing: Mutex<Option<Processing>>,
+    processing: Mutex<Option<Processing>>,
     /// What the actor is handling, and since when; noted only while processing is measured.
-    pub(crate) in_hand: Mutex<Option<(&'static str, Instant)>>,
+    in_hand: Mutex<Option<(&'static str, Instant)>>,
     news: Mutex<News>,
     bell: Notify,
 }
@@ -77,6 +79,14 @@ impl Entry {
         }
     }
 
+    /// The actor begins to handle a message of this type, or none.
+    pub(crate) fn take_up(&self, message_type: Option<&'static str>) {
+        // Another observer may measure, but this one does not.
+        if lock(&self.processing).is_some() {
+            *lock(&self.in_hand) = message_type.map(|message_type| (message_type, Instant::now()));
+        }
+    }
+
     /// The actor is done with what it had in hand, if that was noted: it counts as handled. Its type.
     pub(crate) fn put_down(&self) -> Option<&'static str> {
         let (message_type, since) = lock(&self.in_hand).take()?;
@@ -88,7 +98,6 @@ impl Entry {
 
     /// Another incarnation begins.
     pub(crate) fn begin(&self, life: &Life) {
-        *lock(&self.detail) = Detail::default();
         let processing = life.processing().cloned();
         MEASURED.fetch_or(processing.is_some(), Ordering::Relaxed);
         *lock(&self.processing) = processing;
@@ -124,6 +133,17 @@ impl Entry {
         news.ends.push_back(reason);
         drop(news);
         self.bell.notify_one();
+    }
+
+    pub(crate) fn tell_detail(&self, location: Option<String>, message_type: Option<&'static str>) {
+        let incarnation = lock(&self.news).begun;
+        *lock(&self.detail) = Detail { incarnation, location, message_type };
+    }
+
+    /// What a hook saw of the end of this incarnation, if any did.
+    pub(crate) fn take_detail(&self, incarnation: u64) -> Detail {
+        let mut detail = lock(&self.detail);
+        if detail.incarnation == incarnation { std::mem::take(&mut *detail) } else { Detail::default() }
     }
 
     /// Returns when something may have been told since the last time.

@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    mem::{replace, take},
+    mem::replace,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use tokio::{select, sync::watch, time::sleep};
 
 use crate::{
     end::End,
-    entry::{Detail, Entry, lock},
+    entry::{Detail, Entry},
     plan::Plan,
     roster::Roster,
 };
@@ -63,7 +63,7 @@ impl Follower {
         self.entry.begin(&life);
         let mut incarnation = Incarnation { number: 0, life, actor: Some(actor), started };
         if let Seen::End(end) = self.see(&mut incarnation, &mailbox, Some(Restart::default())).await {
-            self.record(end, incarnation.life);
+            self.record(end, incarnation);
         }
     }
 
@@ -86,7 +86,7 @@ impl Follower {
             match self.see(&mut incarnation, &mailbox, None).await {
                 Seen::End(end) => {
                     decision = plan.decision_not_to_restart(&end);
-                    self.record(end, incarnation.life);
+                    self.record(end, incarnation);
                 }
                 Seen::Late => drop(tokio::spawn(incarnation.clean_up(self.over.clone()))),
                 Seen::Gone => incarnation.life.stopped(Some(UNSEEN)),
@@ -111,12 +111,13 @@ impl Follower {
         restart: Option<Restart>,
     ) -> Seen {
         loop {
+            // First this, then the reference: if the next one has begun, all that this one has to tell is there.
+            let next_began = incarnation.number > 0 && self.entry.has_begun(incarnation.number + 1);
             let mut known = incarnation.actor.is_some();
             if !known && let Some(actor) = self.entry.take_here(incarnation.number) {
                 incarnation.actor = actor.downcast().ok().map(|actor| *actor);
                 known = true;
             }
-            let next_began = incarnation.number > 0 && self.entry.has_begun(incarnation.number + 1);
             if !known {
                 #[cfg(feature = "tracing")]
                 if let Some(reason) = self.entry.take_end() {
@@ -173,18 +174,19 @@ impl Follower {
             select! {
                 biased;
                 () = self.entry.news() => {}
-                () = &mut closed => return Some(false),
+                // It may have begun, ended and closed its mailbox since we looked.
+                () = &mut closed => return Some(self.entry.has_begun(number)),
                 () = is_over(&mut self.over) => return None,
             }
         }
     }
 
-    fn record(&self, end: End, life: Life) {
+    fn record<A: Actor>(&self, end: End, incarnation: Incarnation<A>) {
         // A message whose handler stopped the actor was handled all the same.
         if end.is_normal() {
             self.entry.put_down();
         }
-        end.record(life, take(&mut *lock(&self.entry.detail)));
+        end.record(incarnation.life, self.entry.take_detail(incarnation.number));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an actor's own hooks tell beyond what kameo tells everybody. [`hooks!`](crate::hooks) calls these functions; an
 //! actor that has such a hook of its own calls them there. For an actor that nobody observes they do nothing.
 
-use std::{any::TypeId, time::Instant};
+use std::any::TypeId;
 
 use kameo::{
     Actor,
@@ -13,7 +13,7 @@ use kameo::{
 use papyra::{Why, observe::take_panic_location};
 
 use crate::{
-    entry::{self, lock, number},
+    entry::{self, number},
     roster,
 };
 
@@ -30,7 +30,7 @@ pub fn next<A: Actor>(actor: &WeakActorRef<A>, signal: Option<&Signal<A>>) {
     }
     if entry::is_measured() {
         let name = if let Some(Signal::Message { message_name, .. }) = signal { Some(*message_name) } else { None };
-        roster::known(number(actor.id()), |entry| *lock(&entry.in_hand) = name.map(|name| (name, Instant::now())));
+        roster::known(number(actor.id()), |entry| entry.take_up(name));
     }
 }
 
@@ -46,12 +46,10 @@ pub fn done<A: Actor>(actor: &WeakActorRef<A>) {
 /// In `on_panic`: one of the actor's functions panicked or returned an error.
 pub fn panicked<A: Actor>(actor: &WeakActorRef<A>, error: &PanicError) {
     present(actor);
-    let mut location = error.is_panic().then(take_panic_location).flatten();
+    let location = error.is_panic().then(take_panic_location).flatten();
     roster::known(number(actor.id()), |entry| {
         let message_type = entry.put_down();
-        let mut detail = lock(&entry.detail);
-        detail.location = location.take();
-        detail.message_type = message_type;
+        entry.tell_detail(location.clone(), message_type);
     });
 }
 

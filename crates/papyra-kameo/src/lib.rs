@@ -56,7 +56,7 @@
 //! | that a supervisor restarted it, how often within its window | yes | yes | yes |
 //! | when a later incarnation took its first message | no | no | yes |
 //! | how a later incarnation ended | no | text of a crash, reason of a stop | text, panic or error |
-//! | why a later incarnation failed to start | no | as a crash | as a crash, with [`hook::begins`] exactly |
+//! | why a later incarnation failed to start | no | as a crash | with [`hook::begins`] in `on_start` |
 //! | that its supervisor gave it up | after its first end | yes | yes |
 //! | messages left in its mailbox | no | no | yes |
 //! | the type of the message that it crashed on | no | no | if processing is measured |

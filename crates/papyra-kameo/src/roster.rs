@@ -83,7 +83,11 @@ impl Roster {
     /// What an audit says of the actors in it, and of the names in kameo's registry.
     pub(crate) fn count(&self) -> (Headcount, Registry) {
         #[cfg(feature = "registry")]
-        let registry = names::snapshot(&read(&self.probes).values().copied().collect::<Vec<_>>());
+        let registry = {
+            // Not under the lock: whoever spawns an actor of a new type would wait for it.
+            let probes: Vec<Probe> = read(&self.probes).values().copied().collect();
+            names::snapshot(&probes)
+        };
         // With kameo's feature `remote` there is no registry that could be asked.
         #[cfg(not(feature = "registry"))]
         let registry = Registry::default();

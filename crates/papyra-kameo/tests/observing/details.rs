@@ -1,25 +1,10 @@
 //! What hooks and settings add to the facts.
 
-use papyra::{Log, Payload, Recorder, observe::PanicHook};
+use papyra::{Log, Payload, Recorder};
 use papyra_kameo::{Observer, SpawnObserved};
 use serde::Serialize;
 
 use crate::scene::{Count, Panic, Player, Scene, Start, Stop, ended};
-
-#[tokio::test]
-async fn a_panic_has_its_place() {
-    let scene = Scene::new().await;
-    PanicHook::of(scene.observer.observation()).install();
-    let player = scene.player("panics");
-    player.tell(Panic).await.unwrap();
-    ended(&player).await;
-    let crash = scene.wait_for("ActorCrashed").await;
-    let place = crash.payload.as_json().split_once(r#""location":""#).unwrap().1;
-    assert!(place.contains("scene/mod.rs:"), "{place}");
-    // kameo catches it where Papyra's hook cannot know, so it is told there as well.
-    scene.wait_for("ProcessPanicked").await;
-    scene.facts().await;
-}
 
 async fn measuring() -> Scene {
     Scene::with(|observation| observation.processing_every(std::time::Duration::from_secs(3600))).await

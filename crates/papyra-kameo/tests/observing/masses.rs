@@ -1,13 +1,49 @@
 //! Very many actors leave every fact, and nothing else.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use papyra::{Fact, Log, ReadOptions, Recorder};
-use papyra_kameo::{Observer, SpawnObserved};
+use papyra_kameo::{Observer, SpawnObserved, kameo::actor::Spawn};
 
-use crate::scene::{LONG, Player, Start, ended};
+use crate::{
+    hookless::Bare,
+    scene::{LONG, Panic, Player, Scene, Start, ended},
+};
 
 const ACTORS: u64 = 100_000;
+const CRASHES: u32 = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_life_of_a_restarted_actor_is_whole_and_in_order_whatever_the_threads_do() {
+    let scene = Scene::new().await;
+    let parent = Bare::spawn(None);
+    let child = Player::supervise_observed(&scene.observer, "child", &parent, || Start::Well)
+        .restart_limit(CRASHES, Duration::from_secs(600))
+        .spawn()
+        .await;
+    while child.is_alive() {
+        // What waits for the start behind it is lost with the actor.
+        let _ = child.as_ref().tell(Panic).await;
+    }
+    scene.wait_for("SupervisionDecision").await;
+    let told: Vec<String> = scene
+        .told()
+        .await
+        .into_iter()
+        .filter(|line| !line.contains("dead letter"))
+        .map(|line| line.replace("orders://child ", "").split(',').next().unwrap().to_owned())
+        .collect();
+    let mut expected: Vec<String> = Vec::new();
+    for generation in 1..=CRASHES + 1 {
+        let events = ["ActorRestarted", "ActorStarted", "ActorCrashed"].iter().skip(usize::from(generation == 1));
+        expected.extend(events.map(|event| format!(r#"{event} {{"generation":{generation}"#)));
+    }
+    expected.push(r#"SupervisionDecision {"decision":"give_up""#.to_owned());
+    assert_eq!(told, expected);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_actors_miss_no_fact_and_leave_nothing_behind() {
