@@ -5,6 +5,9 @@ use std::time::Duration;
 use papyra::{Entry, Fact, Log, ReadOptions};
 use papyra_cli::demo::{self, Runtime};
 
+/// No machine is so slow.
+const HANG: Duration = Duration::from_secs(120);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_on_ractor_records_crashes_restarts_dead_letters_and_audits() {
     the_demo_records_its_story(Runtime::Ractor).await;
@@ -18,7 +21,8 @@ async fn the_demo_on_kameo_records_crashes_restarts_dead_letters_and_audits() {
 async fn the_demo_records_its_story(runtime: Runtime) {
     let log = Log::memory();
     let mut turns = 0;
-    let written = demo::record_story(log.clone(), runtime, Duration::from_secs(1), |_, _| turns += 1).await.unwrap();
+    let story = demo::record_story(log.clone(), runtime, Duration::from_secs(1), |_, _| turns += 1);
+    let written = tokio::time::timeout(HANG, story).await.unwrap().unwrap();
     let entries: Vec<Entry> = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
     assert_eq!((entries.len() as u64, turns), (written, 6));
 
