@@ -1,10 +1,10 @@
 //! `--follow`: first what is there, then each entry as it is appended.
 
-use papyra::{Entry, Log, Order, Position};
+use papyra::{Log, Order, Position};
 
 use super::{
     form::Form,
-    listing::{Wanted, is_missing, newest, read, tell_skipped},
+    listing::{Wanted, is_missing, print_newest, read, tell_skipped},
 };
 use crate::{exit::ExitCode, failure::Failure, session::Session};
 
@@ -56,11 +56,5 @@ async fn present(
         tell_skipped(session, entries.skipped());
         return Ok(());
     };
-    let mut entries = read(log, wanted, Order::NewestFirst);
-    let accept = |entry: &Entry| entry.position <= here && wanted.filter.accepts(&entry.fact);
-    for entry in newest(&mut entries, limit, accept).await?.iter().rev() {
-        form.print(entry, &mut session.out)?;
-    }
-    tell_skipped(session, entries.skipped());
-    Ok(())
+    print_newest(log, wanted, limit, Some(here), form, session).await
 }

@@ -1,9 +1,12 @@
 //! `inspect events|audits|dead-letters`: which entries are read, in which order, up to where.
 
-use papyra::{Entry, EntryStream, ErrorKind, Log, Order, ReadOptions};
+use papyra::{Entry, EntryStream, ErrorKind, Log, Order, Position, ReadOptions};
 
 use super::{args::What, filter::Filter, follow, form::Form};
 use crate::{args::Output, exit::ExitCode, failure::Failure, session::Session};
+
+/// How many bytes of entries are held at once, as they stand in the log; in memory they take a few times as much.
+const MOST_HELD: u64 = 2 << 20;
 
 /// What to list.
 pub(crate) struct Wanted {
@@ -45,13 +48,7 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
             }
             tell_skipped(session, entries.skipped());
         }
-        (Some(limit), false) => {
-            let mut entries = read(&log, &wanted, Order::NewestFirst);
-            for entry in newest(&mut entries, limit, |entry| wanted.filter.accepts(&entry.fact)).await?.iter().rev() {
-                form.print(entry, &mut session.out)?;
-            }
-            tell_skipped(session, entries.skipped());
-        }
+        (Some(limit), false) => print_newest(&log, &wanted, limit, None, &mut form, session).await?,
         (None, false) => {
             let mut entries = read(&log, &wanted, Order::OldestFirst);
             while let Some(entry) = entries.next().await {
@@ -77,22 +74,54 @@ pub(super) fn read(log: &Log, wanted: &Wanted, order: Order) -> EntryStream {
     log.read(options)
 }
 
-/// The newest entries that are accepted, newest first, of a stream that begins with the newest.
-pub(super) async fn newest(
-    entries: &mut EntryStream,
+/// Prints the newest entries up to a position, the oldest of them first. Few are held until the oldest is found; if they
+/// are many, they are read again from there on.
+pub(super) async fn print_newest(
+    log: &Log,
+    wanted: &Wanted,
     limit: usize,
-    accept: impl Fn(&Entry) -> bool,
-) -> Result<Vec<Entry>, Failure> {
-    let mut found = Vec::new();
-    while found.len() < limit
-        && let Some(entry) = entries.next().await
-    {
+    up_to: Option<Position>,
+    form: &mut Form,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let accept = |entry: &Entry| up_to.is_none_or(|here| entry.position <= here) && wanted.filter.accepts(&entry.fact);
+    let (mut held, mut bytes) = (Vec::new(), 0);
+    let (mut count, mut before) = (0, None);
+    let mut entries = read(log, wanted, Order::NewestFirst);
+    while let Some(entry) = entries.next().await {
         let entry = entry?;
+        if count == limit {
+            before = Some(entry.position);
+            break;
+        }
         if accept(&entry) {
-            found.push(entry);
+            count += 1;
+            bytes += entry.bytes;
+            if bytes <= MOST_HELD {
+                held.push(entry);
+            }
         }
     }
-    Ok(found)
+    if bytes > MOST_HELD {
+        held.clear();
+        let mut again = wanted.options.clone();
+        again.after = before.or(again.after);
+        entries = log.read(again);
+        while count > 0
+            && let Some(entry) = entries.next().await
+        {
+            let entry = entry?;
+            if accept(&entry) {
+                form.print(&entry, &mut session.out)?;
+                count -= 1;
+            }
+        }
+    }
+    for entry in held.iter().rev() {
+        form.print(entry, &mut session.out)?;
+    }
+    tell_skipped(session, entries.skipped());
+    Ok(())
 }
 
 /// A read that met damage went on, but not in silence.

@@ -168,3 +168,24 @@ fn a_reader_that_does_not_read_can_be_interrupted() {
     stuck.line();
     assert_eq!(stuck.end_with("TERM"), Some(143));
 }
+
+#[test]
+fn a_limit_of_many_entries_prints_the_same_as_all_of_them() {
+    // More than is held at once.
+    let lab = Lab::with(&events(1..=20_000));
+    let all = lab.on_log(&["inspect", "events"]);
+    let all = all.lines();
+    let newest = lab.on_log(&["inspect", "events", "--limit", "18000"]);
+    assert_eq!(newest.lines(), all[2_000..]);
+    let ones = |limit| lab.on_log(&["inspect", "events", "--event-type", "Event1*", "--limit", limit]);
+    assert_eq!((ones("99999").lines().len(), ones("11000").lines().len()), (11_111, 11_000));
+    assert_eq!(ones("11000").lines(), ones("99999").lines()[111..]);
+    assert_eq!(lab.on_log(&["inspect", "events", "--limit", "30000"]).lines(), all);
+    let mut follow =
+        Running::start(lab.command(&["inspect", "events", "-f", "--limit", "19000", "--path", "facts.ndjson"]));
+    for line in &all[1_000..] {
+        assert_eq!(follow.line(), *line);
+    }
+    assert_eq!(lab.run(&["append", "--path", "facts.ndjson"], event(20_001)).code, Some(0));
+    assert!(follow.line().contains("Event20001"));
+}
