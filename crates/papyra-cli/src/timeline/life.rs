@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use papyra::{Entry, Fact};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
-use crate::{inspect::document, safe, when::When};
+use crate::{safe, when::When};
 
 /// What an actor lived through, summed up, and the newest of its moments if only some are wanted.
 pub(crate) struct Life {
@@ -31,7 +30,7 @@ struct Sums {
     dead_letters: u64,
 }
 
-/// The life as it is printed in JSON.
+/// The life as it is printed in JSON, but for its moments.
 #[derive(Serialize)]
 pub(crate) struct Document<'a> {
     actor: &'a str,
@@ -41,7 +40,6 @@ pub(crate) struct Document<'a> {
     first: Option<f64>,
     last: Option<f64>,
     skipped: u64,
-    moments: Vec<Box<RawValue>>,
 }
 
 impl Life {
@@ -88,9 +86,7 @@ impl Life {
     }
 
     pub(crate) fn document(&self, skipped: u64) -> Document<'_> {
-        let object = |(entry, _): &(Entry, _)| RawValue::from_string(document::object(entry)).ok();
-        let moments = self.kept.iter().filter_map(object).collect();
-        Document { actor: &self.actor, sums: self.sums, first: self.first, last: self.last, skipped, moments }
+        Document { actor: &self.actor, sums: self.sums, first: self.first, last: self.last, skipped }
     }
 
     /// The sums in one line.

@@ -4,17 +4,19 @@ mod life;
 mod moment;
 
 use clap::Args;
-use papyra::ReadOptions;
+use papyra::{Entry, ReadOptions};
 
 use self::life::Life;
 use crate::{
     args::Output,
+    console::Out,
     exit::ExitCode,
     failure::Failure,
     help,
     inspect::{Span, document, tell_skipped},
     report,
     session::Session,
+    when::When,
 };
 
 /// One actor's life: starts, crashes with their reasons, restarts, stops, and the dead letters around them
@@ -41,44 +43,69 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
     options.since = since;
     let mut entries = log.read(options);
     let mut life = Life::new(&args.actor, args.limit);
-    let table = match session.output() {
-        Some(Output::Table) => true,
-        Some(_) => false,
-        None => session.out.is_terminal(),
+    let shape = match session.output() {
+        Some(Output::Json) => Shape::Json,
+        Some(Output::Ndjson) => Shape::Ndjson,
+        Some(Output::Table) => Shape::Table(&when),
+        None if session.out.is_terminal() => Shape::Table(&when),
+        None => Shape::Text,
     };
-    // Without a limit every moment is printed as it comes: a long life costs no memory.
-    let streams = args.limit.is_none() && !matches!(session.output(), Some(Output::Json));
+    let mut printed = 0;
     while let Some(entry) = entries.next().await {
         let entry = entry?;
         if !filter.accepts(&entry.fact) {
             continue;
         }
         let since_before = life.take(&entry);
-        if !streams {
-            life.keep(entry, since_before);
-        } else if session.output() == Some(Output::Ndjson) {
-            session.out.line(&document::object(&entry))?;
+        // Without a limit every moment is printed as it comes: a long life costs no memory.
+        if args.limit.is_none() {
+            shape.print(&mut session.out, &entry, since_before, printed == 0)?;
+            printed += 1;
         } else {
-            moment::print(&mut session.out, &entry, since_before, table.then_some(&when), life.moments == 1)?;
+            life.keep(entry, since_before);
         }
     }
     let skipped = entries.skipped();
-    if session.output() == Some(Output::Json) {
-        let json = report::document("papyra.timeline/1", ExitCode::Done, &life.document(skipped))?;
-        session.out.line(&json)?;
-    } else {
-        for (at, (entry, since_before)) in life.kept().enumerate() {
-            if session.output() == Some(Output::Ndjson) {
-                session.out.line(&document::object(entry))?;
-            } else {
-                moment::print(&mut session.out, entry, *since_before, table.then_some(&when), at == 0)?;
-            }
+    for (entry, since_before) in life.kept() {
+        shape.print(&mut session.out, entry, *since_before, printed == 0)?;
+        printed += 1;
+    }
+    match shape {
+        Shape::Json => {
+            let sums = report::document("papyra.timeline/1", ExitCode::Done, &life.document(skipped))?;
+            session.out.raw(if printed == 0 { JSON_BEGINS } else { "\n" })?;
+            session.out.line(&format!("],{}", sums.trim_start_matches('{')))?;
         }
-        if session.output() != Some(Output::Ndjson) {
-            session.out.line(&life.in_words(&when))?;
-        }
+        Shape::Ndjson => {}
+        Shape::Table(_) | Shape::Text => session.out.line(&life.in_words(&when))?,
     }
     session.out.flush()?;
     tell_skipped(&session, skipped);
     Ok(ExitCode::Done)
+}
+
+/// A life as JSON is one document, of which the moments come first: the sums are known at the end.
+const JSON_BEGINS: &str = "{\"moments\":[";
+
+/// How moments are printed, one after another.
+enum Shape<'a> {
+    Text,
+    Table(&'a When),
+    Json,
+    Ndjson,
+}
+
+impl Shape<'_> {
+    fn print(&self, out: &mut Out, entry: &Entry, since_before: Option<f64>, first: bool) -> Result<(), Failure> {
+        match self {
+            Shape::Text => moment::print(out, entry, since_before, None, first),
+            Shape::Table(when) => moment::print(out, entry, since_before, Some(when), first),
+            Shape::Json => {
+                out.raw(if first { JSON_BEGINS } else { "," })?;
+                out.raw("\n")?;
+                out.raw(&document::object(entry))
+            }
+            Shape::Ndjson => out.line(&document::object(entry)),
+        }
+    }
 }

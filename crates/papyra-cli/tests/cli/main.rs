@@ -13,4 +13,5 @@ mod recover;
 mod scan;
 mod seam;
 mod stubborn;
+mod timeline;
 mod walk;
