@@ -15,35 +15,45 @@ use papyra_kameo::{
 
 use super::{BATCH, MESSAGES, Round, Way, recorder, runtime, thread_time};
 
-struct Counter(u64);
-
 struct Add(u64);
 struct Tell;
 
-impl Actor for Counter {
-    type Args = ();
-    type Error = Infallible;
+/// An actor that counts, with or without Papyra's hooks: only with them kameo tells what an actor handles.
+macro_rules! counter {
+    ($counter:ident, $($hooks:tt)*) => {
+        struct $counter(u64);
 
-    async fn on_start((): (), _: ActorRef<Self>) -> Result<Self, Infallible> {
-        Ok(Counter(0))
-    }
+        impl Actor for $counter {
+            type Args = ();
+            type Error = Infallible;
+
+            async fn on_start((): (), _: ActorRef<Self>) -> Result<Self, Infallible> {
+                Ok($counter(0))
+            }
+
+            $($hooks)*
+        }
+
+        impl Message<Add> for $counter {
+            type Reply = ();
+
+            async fn handle(&mut self, Add(n): Add, _: &mut Context<Self, ()>) {
+                self.0 += n;
+            }
+        }
+
+        impl Message<Tell> for $counter {
+            type Reply = u64;
+
+            async fn handle(&mut self, _: Tell, _: &mut Context<Self, u64>) -> u64 {
+                self.0
+            }
+        }
+    };
 }
 
-impl Message<Add> for Counter {
-    type Reply = ();
-
-    async fn handle(&mut self, Add(n): Add, _: &mut Context<Self, ()>) {
-        self.0 += n;
-    }
-}
-
-impl Message<Tell> for Counter {
-    type Reply = u64;
-
-    async fn handle(&mut self, _: Tell, _: &mut Context<Self, u64>) -> u64 {
-        self.0
-    }
-}
+counter!(Counter,);
+counter!(Hooked, papyra_kameo::hooks!(););
 
 /// Sends batches and waits for each to be handled.
 macro_rules! send_all {
@@ -56,6 +66,17 @@ macro_rules! send_all {
             $actor.ask(Tell).send().await.map_err(|error| error.to_string())?;
         }
         thread_time()? - began
+    }};
+}
+
+macro_rules! observed {
+    ($counter:ident, $observer:expr) => {{
+        let actor = $counter::spawn_observed_with_mailbox($observer, Some("counter"), (), mailbox::unbounded());
+        actor.wait_for_startup().await;
+        let taken = send_all!(actor);
+        actor.stop_gracefully().await.map_err(|error| error.to_string())?;
+        actor.wait_for_shutdown().await;
+        taken
     }};
 }
 
@@ -75,11 +96,10 @@ pub(super) fn round(way: Way) -> Round {
             _ => observation,
         });
         let observer = observer.await.map_err(|error| error.to_string())?;
-        let actor = Counter::spawn_observed_with_mailbox(&observer, Some("counter"), (), mailbox::unbounded());
-        actor.wait_for_startup().await;
-        let taken = send_all!(actor);
-        actor.stop_gracefully().await.map_err(|error| error.to_string())?;
-        actor.wait_for_shutdown().await;
+        let taken = match way {
+            Way::Processing => observed!(Hooked, &observer),
+            _ => observed!(Counter, &observer),
+        };
         observer.stop().await;
         recorder.shutdown(Duration::from_secs(10)).await;
         Ok(taken)
