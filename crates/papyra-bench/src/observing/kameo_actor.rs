@@ -13,7 +13,7 @@ use papyra_kameo::{
     },
 };
 
-use super::{BATCH, MESSAGES, Round, Way, recorder, runtime, thread_time};
+use super::{BATCH, MESSAGES, Round, Way, runtime, thread_time};
 
 struct Add(u64);
 struct Tell;
@@ -90,18 +90,17 @@ pub(super) fn round(way: Way) -> Round {
             actor.wait_for_shutdown().await;
             return Ok(taken);
         }
-        let recorder = recorder()?;
-        let observer = Observer::start(&recorder).with(|observation| match way {
-            Way::Processing => observation.processing_every(Duration::from_secs(1)),
-            _ => observation,
-        });
-        let observer = observer.await.map_err(|error| error.to_string())?;
+        let recorder = way.recorder()?;
+        let observer = Observer::start(&recorder)
+            .with(|observation| way.set(observation))
+            .await
+            .map_err(|error| error.to_string())?;
         let taken = match way {
             Way::Processing => observed!(Hooked, &observer),
             _ => observed!(Counter, &observer),
         };
         observer.stop().await;
-        recorder.shutdown(Duration::from_secs(10)).await;
+        recorder.shutdown(Duration::ZERO).await;
         Ok(taken)
     })
 }

@@ -8,7 +8,7 @@ use papyra_ractor::{
 };
 use tokio::sync::oneshot;
 
-use super::{BATCH, MESSAGES, Round, Way, recorder, runtime, thread_time};
+use super::{BATCH, MESSAGES, Round, Way, runtime, thread_time};
 
 struct Counter;
 
@@ -61,19 +61,18 @@ pub(super) fn round(way: Way) -> Round {
             join.await.map_err(|error| error.to_string())?;
             return Ok(taken);
         }
-        let recorder = recorder()?;
-        let observer = Observer::start(&recorder).with(|observation| match way {
-            Way::Processing => observation.processing_every(Duration::from_secs(1)),
-            _ => observation,
-        });
-        let observer = observer.await.map_err(|error| error.to_string())?;
+        let recorder = way.recorder()?;
+        let observer = Observer::start(&recorder)
+            .with(|observation| way.set(observation))
+            .await
+            .map_err(|error| error.to_string())?;
         let spawned = Counter::spawn_observed(&observer, Some("counter".into()), Counter, ()).await;
         let (actor, join) = spawned.map_err(|error| error.to_string())?;
         let taken = send_all!(actor);
         actor.stop(None);
         join.await.map_err(|error| error.to_string())?;
         observer.stop().await;
-        recorder.shutdown(Duration::from_secs(10)).await;
+        recorder.shutdown(Duration::ZERO).await;
         Ok(taken)
     })
 }
