@@ -51,7 +51,7 @@ impl Observer {
     ///
     /// Its start is recorded if it is still to come, and its end. Of a supervised actor only the first incarnation is seen:
     /// [`supervise_observed`](crate::SpawnObserved::supervise_observed) sees more. An actor that is watched already
-    /// keeps its name. One that has ended is not watched, and after [`stop`](Observer::stop) none is.
+    /// keeps its name, and so do the dead letters of the reference returned. One that has ended is not watched, and after [`stop`](Observer::stop) none is.
     pub fn watch<A: Actor>(&self, actor: &ActorRef<A>, name: Option<&str>) -> ObservedRef<A> {
         let (observation, number) = (&self.0.observation, number(actor.id()));
         let address = observation.address(name.unwrap_or(&number.to_string()));
@@ -65,7 +65,8 @@ impl Observer {
             };
             self.spawn(self.follower(&entry, number).follow(weak, life, started));
         }
-        self.observed_ref(actor.clone(), &entry)
+        // It may have been known before, under another name.
+        self.observed_ref(actor.clone(), &self.0.roster.get(number).unwrap_or(entry))
     }
 
     /// What this observer records through: for a panic hook, for plain tasks, for facts of your own.
@@ -73,10 +74,12 @@ impl Observer {
         &self.0.observation
     }
 
-    /// Records an audit now.
+    /// Records an audit now; nothing after [`stop`](Observer::stop).
     pub fn audit(&self) {
-        let (headcount, registry) = self.0.roster.count();
-        self.0.observation.audit(headcount, registry);
+        if !self.0.roster.is_closed() {
+            let (headcount, registry) = self.0.roster.count();
+            self.0.observation.audit(headcount, registry);
+        }
     }
 
     /// Ends observation, for all clones, once everything that kameo has told so far is on its way to the recorder. The

@@ -75,7 +75,10 @@ impl<A: Actor> Actor for Observed<A> {
     }
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, state: &mut A::State) -> Result<(), ActorProcessingErr> {
-        self.noted(async { self.actor.post_stop(myself, state).await }).await
+        let stopped = self.noted(async { self.actor.post_stop(myself, state).await }).await;
+        // Should its state or the actor itself panic as it is dropped, that is no crash any more: a panic hook may tell.
+        self.trail.failure().panic = None;
+        stopped
     }
 
     async fn handle(

@@ -45,13 +45,18 @@ impl Sight {
     /// Enters an actor and listens, before ractor can tell anything about it.
     pub(crate) fn enter(&self, actor: &ActorCell, trail: &Arc<Trail>) {
         let id = actor.get_id().pid();
-        if trail.id.set(id).is_ok() && !self.is_over() {
-            self.roster.enter(&self.observation, actor, Some(trail));
-            if let Some(processing) = self.roster.with(id, |known| known.life.processing().cloned()).flatten() {
-                let _ = trail.processing.set(processing);
+        // Its spawner and the actor itself may come here at once: whoever comes second waits until the other listens, or
+        // the actor's start would be told to nobody.
+        trail.id.get_or_init(|| {
+            if !self.is_over() {
+                self.roster.enter(&self.observation, actor, Some(trail));
+                if let Some(processing) = self.roster.with(id, |known| known.life.processing().cloned()).flatten() {
+                    let _ = trail.processing.set(processing);
+                }
+                self.watcher.monitor(actor.clone());
             }
-            self.watcher.monitor(actor.clone());
-        }
+            id
+        });
     }
 
     /// See [`Observer::watch`](crate::Observer::watch).
@@ -146,4 +151,44 @@ impl Sight {
 /// Whether observation has ended: a stopped watcher hears nothing, so whoever enters the roster now would stay in it.
 pub(crate) fn is_over(watcher: &ActorCell) -> bool {
     watcher.get_status() >= ActorStatus::Draining
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        hint::spin_loop,
+        sync::atomic::{AtomicU64, Ordering},
+        thread,
+    };
+
+    use papyra::{Log, Recorder};
+
+    use super::*;
+    use crate::{Observer, watcher::Watcher};
+
+    #[tokio::test]
+    async fn whoever_enters_an_actor_second_finds_it_listened_to() {
+        let recorder = Recorder::start(Log::memory()).unwrap();
+        let observer = Observer::start(&recorder).await.unwrap();
+        let sight = observer.weak().upgrade().unwrap();
+        let mut actors = Vec::new();
+        for _ in 0..1_000 {
+            let (actor, _) = ractor::Actor::spawn(None, Watcher::default(), ()).await.unwrap();
+            actors.push((actor.get_cell(), Arc::<Trail>::default(), AtomicU64::new(0)));
+        }
+        let enter_all = || {
+            let known = actors.iter().filter(|(actor, trail, both)| {
+                both.fetch_add(1, Ordering::Relaxed);
+                while both.load(Ordering::Relaxed) < 2 {
+                    spin_loop();
+                }
+                sight.enter(actor, trail);
+                sight.roster.with(actor.get_id().pid(), |_| ()).is_some()
+            });
+            known.count()
+        };
+        let known = thread::scope(|scope| [scope.spawn(enter_all), scope.spawn(enter_all)].map(|both| both.join()));
+        assert_eq!(known.map(Result::unwrap), [1_000, 1_000]);
+        actors.iter().for_each(|(actor, ..)| actor.stop(None));
+    }
 }

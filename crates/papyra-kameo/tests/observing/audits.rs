@@ -86,3 +86,13 @@ async fn audits_come_by_themselves_until_observation_ends() {
     observer.stop().await;
     player.kill();
 }
+
+#[tokio::test]
+async fn there_is_no_audit_once_observation_has_ended() {
+    let scene = Scene::new().await;
+    let player = scene.player("runs on");
+    scene.observer.clone().stop().await;
+    scene.observer.audit();
+    assert_eq!(audits(scene.facts().await), []);
+    player.kill();
+}

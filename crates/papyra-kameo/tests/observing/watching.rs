@@ -65,3 +65,17 @@ async fn a_start_into_a_full_mailbox_is_told_with_the_end() {
     ];
     assert_eq!(scene.told().await, expected);
 }
+
+#[tokio::test]
+async fn a_second_reference_to_a_watched_actor_says_its_first_name() {
+    let scene = Scene::new().await;
+    let player = scene.player("first");
+    player.wait_for_startup().await;
+    let again = scene.observer.watch(&player, None);
+    player.stop_gracefully().await.unwrap();
+    ended(&player).await;
+    assert!(again.tell(Count).await.is_err());
+    let told = scene.told().await;
+    let letter = "orders://first dead letter observing::scene::Count, stopped, 1";
+    assert!(told.iter().any(|told| told == letter), "{told:?}");
+}

@@ -7,6 +7,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
+    thread,
 };
 
 use super::{Crash, panic_text};
@@ -58,6 +59,10 @@ impl fmt::Debug for Caught {
 /// # Errors
 /// The panic.
 pub fn catch<T>(function: impl FnOnce() -> T) -> Result<T, Caught> {
+    // A panic that is passed on calls no hook: it must not be said to have happened where another one did before.
+    if !thread::panicking() {
+        drop(take_last_panic());
+    }
     let called = {
         let _inside = Inside::enter();
         catch_unwind(AssertUnwindSafe(function))

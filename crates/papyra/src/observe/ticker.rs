@@ -66,7 +66,9 @@ impl Shared {
     /// What the rounds hold is let go when it returns.
     fn run(&self, rounds: Vec<Round>) {
         let begun = Instant::now();
-        let mut rounds: Vec<_> = rounds.into_iter().map(|round| (begun + round.every, round)).collect();
+        // A period beyond what a clock can show never ends.
+        let due = |round: Round| Some((begun.checked_add(round.every)?, round));
+        let mut rounds: Vec<_> = rounds.into_iter().filter_map(due).collect();
         while let Some(next) = rounds.iter().map(|(due, _)| *due).min() {
             let left = next.saturating_duration_since(Instant::now());
             let waited = self.changed.wait_timeout_while(self.state(), left, |state| !state.stopping);
@@ -78,7 +80,7 @@ impl Shared {
                 // The code of an adapter or its user may be called here; the next time it may do better.
                 let _ = catch_unwind(AssertUnwindSafe(|| (round.work)()));
                 // A busy system is not made busier by work that was not done in time.
-                *due = Instant::now() + round.every;
+                *due = Instant::now().checked_add(round.every).unwrap_or(*due);
             }
         }
     }
@@ -127,5 +129,19 @@ mod tests {
         drop(ticker);
         // What the rounds hold has been let go, so the channel ends.
         heard.iter().for_each(drop);
+    }
+
+    #[test]
+    fn a_round_that_never_comes_holds_up_no_other() {
+        let (told, heard) = mpsc::channel();
+        let never = Round::new(Duration::MAX, || {});
+        let often = Round::new(Duration::ZERO, move || {
+            // Two are enough.
+            let _ = told.send(());
+        });
+        let ticker = Ticker::start(vec![never, often]).unwrap();
+        // It ends with an error once the ticker has let its rounds go.
+        assert_eq!(heard.iter().take(2).count(), 2);
+        drop(ticker);
     }
 }

@@ -14,6 +14,8 @@ const EVENT_TYPE: &str = "FactsDropped";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Drops {
     by_kind: BTreeMap<Kind, u64>,
+    /// How many messages the dead letters among them stood for.
+    letters: u64,
     /// Seconds since 1970 of the oldest and of the newest of them.
     span: Option<(f64, f64)>,
 }
@@ -22,6 +24,9 @@ pub(super) struct Drops {
 struct Note {
     n: u64,
     by_kind: BTreeMap<&'static str, u64>,
+    /// Where a dead letter had a count: a storm is counted even if its counts are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<u64>,
     first: f64,
     last: f64,
 }
@@ -36,6 +41,9 @@ impl Drops {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
         *self.by_kind.entry(fact.kind()).or_default() += 1;
+        if let Fact::DeadLetter(letter) = fact {
+            self.letters = self.letters.saturating_add(letter.count.unwrap_or(1));
+        }
     }
 
     /// The fact that stands in the log in place of the dropped ones.
@@ -44,6 +52,10 @@ impl Drops {
         let note = Note {
             n: self.by_kind.values().sum(),
             by_kind: self.by_kind.iter().map(|(kind, n)| (kind.as_str(), *n)).collect(),
+            messages: Some(self.letters).filter(|letters| {
+                let facts = self.by_kind.get(&Kind::DeadLetter).copied().unwrap_or_default();
+                *letters != facts
+            }),
             first,
             last,
         };
@@ -68,5 +80,15 @@ mod tests {
         assert_eq!(note.event_type, "FactsDropped");
         let expected = r#"{"n":3,"by_kind":{"dead_letter":1,"event":2},"first":10.0,"last":20.5}"#;
         assert_eq!(note.payload.as_json(), expected);
+    }
+
+    #[test]
+    fn a_dropped_count_is_still_counted() {
+        let mut drops = Drops::default();
+        drops.add(&DeadLetter::new("a://1", "M").into());
+        drops.add(&DeadLetter::new("a://1", "M").with_count(100).into());
+        let Fact::Event(note) = drops.to_fact() else { panic!("not an event") };
+        let note = note.payload.as_json();
+        assert!(note.starts_with(r#"{"n":2,"by_kind":{"dead_letter":2},"messages":101,"first":"#), "{note}");
     }
 }

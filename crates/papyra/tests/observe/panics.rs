@@ -121,3 +121,24 @@ async fn play_caught_panics() {
     let [only] = &entries[..] else { panic!("{entries:?}") };
     assert!(told(&only.fact).starts_with(r#"- ProcessPanicked {"message":"by surprise""#), "{only:?}");
 }
+
+#[test]
+fn a_panic_that_is_passed_on_did_not_happen_where_another_did() {
+    let played = play("play_a_panic_passed_on", "");
+    assert!(played.status.success(), "{played:?}");
+}
+
+#[test]
+#[ignore = "installs a hook; called by the test above"]
+fn play_a_panic_passed_on() {
+    if std::env::var(LOG).is_err() {
+        return;
+    }
+    let scene = crate::scene::Scene::new();
+    PanicHook::of(&scene.observation().start()).install();
+    let passed_on = std::thread::spawn(|| panic!("elsewhere")).join().unwrap_err();
+    // Nobody asks where this one happened.
+    std::panic::catch_unwind(|| panic!("before")).unwrap_err();
+    let caught = catch(|| std::panic::resume_unwind(passed_on)).unwrap_err();
+    assert_eq!((caught.text(), caught.location()), ("elsewhere", None));
+}
