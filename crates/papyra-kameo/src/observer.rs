@@ -84,6 +84,9 @@ impl Observer {
 
     /// Ends observation, for all clones, once everything that kameo has told so far is on its way to the recorder. The
     /// actors run on; messages to dead actors are still recorded until the last clone is dropped.
+    ///
+    /// It waits for tasks of the runtime in which the observer was started: if nobody drives that runtime any more, drop the
+    /// observer instead.
     pub async fn stop(self) {
         self.0.roster.close();
         self.0.over.send_replace(true);
