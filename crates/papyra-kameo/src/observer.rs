@@ -11,7 +11,7 @@ use kameo::{
     actor::{ActorRef, WeakActorRef},
 };
 use papyra::{
-    Error, ErrorKind, Recorder, Result,
+    ActorAddress, Error, ErrorKind, Recorder, Result,
     observe::{Observation, ObservationBuilder},
 };
 use tokio::{runtime::Handle, sync::watch};
@@ -66,7 +66,14 @@ impl Observer {
             self.spawn(self.follower(&entry, number).follow(weak, life, started));
         }
         // It may have been known before, under another name.
-        self.observed_ref(actor.clone(), &self.0.roster.get(number).unwrap_or(entry))
+        self.reference(actor.clone(), &self.0.roster.get(number).unwrap_or(entry))
+    }
+
+    /// The reference to an actor, one from the registry or from a message say, made to record as dead letters what cannot be
+    /// delivered. An actor that is not observed, or has ended by now, is known by its number.
+    pub fn observed_ref<A: Actor>(&self, actor: ActorRef<A>) -> ObservedRef<A> {
+        let address = self.address_of(&actor);
+        ObservedRef::new(actor, address, self.0.observation.downgrade())
     }
 
     /// What this observer records through: for a panic hook, for plain tasks, for facts of your own.
@@ -113,15 +120,15 @@ impl Observer {
         drop(self.0.runtime.spawn(follow));
     }
 
-    pub(crate) fn observed_ref<A: Actor>(&self, actor: ActorRef<A>, entry: &Entry) -> ObservedRef<A> {
+    pub(crate) fn reference<A: Actor>(&self, actor: ActorRef<A>, entry: &Entry) -> ObservedRef<A> {
         ObservedRef::new(actor, entry.address.clone(), self.0.observation.downgrade())
     }
 
     /// The address of an actor, observed or not.
-    pub(crate) fn address_of<A: Actor>(&self, actor: &ActorRef<A>) -> String {
+    pub(crate) fn address_of<A: Actor>(&self, actor: &ActorRef<A>) -> ActorAddress {
         let number = number(actor.id());
-        let known = self.0.roster.get(number).map(|entry| entry.address.to_string());
-        known.unwrap_or_else(|| self.0.observation.address(&number.to_string()).to_string())
+        let known = self.0.roster.get(number).map(|entry| entry.address.clone());
+        known.unwrap_or_else(|| self.0.observation.address(&number.to_string()))
     }
 }
 

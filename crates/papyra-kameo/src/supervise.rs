@@ -44,7 +44,7 @@ impl<'a, S: Actor, A: Actor> ObservedChild<'a, S, A> {
             args
         });
         let plan = Plan {
-            parent: observer.address_of(supervisor),
+            parent: observer.address_of(supervisor).to_string(),
             // What kameo takes if nobody says otherwise.
             policy: RestartPolicy::default(),
             limit: 5,
@@ -86,7 +86,7 @@ impl<'a, S: Actor, A: Actor> ObservedChild<'a, S, A> {
         if observer.enter(&entry, &weak) {
             observer.spawn(observer.follower(&entry, number(actor.id())).follow_all(weak, name, plan));
         }
-        observer.observed_ref(actor, &entry)
+        observer.reference(actor, &entry)
     }
 }
 

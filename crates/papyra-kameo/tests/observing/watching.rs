@@ -79,3 +79,28 @@ async fn a_second_reference_to_a_watched_actor_says_its_first_name() {
     let letter = "orders://first dead letter observing::scene::Count, stopped, 1";
     assert!(told.iter().any(|told| told == letter), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_plain_reference_is_made_an_observed_one() {
+    let scene = Scene::new().await;
+    let known = scene.player("known");
+    let stranger = Player::spawn(Start::Well);
+    let number = stranger.id().sequence_id();
+    let plain = (*known).clone();
+    let references = [scene.observer.observed_ref(plain), scene.observer.observed_ref(stranger.clone())];
+    for actor in [&*known, &stranger] {
+        actor.stop_gracefully().await.unwrap();
+        ended(actor).await;
+    }
+    scene.wait_for("ActorStopped").await;
+    for reference in &references {
+        assert!(matches!(reference.tell(Count).await, Err(SendError::ActorNotRunning(Count))));
+    }
+    let expected = [
+        r#"orders://known ActorStarted {"generation":1,"parent":null}"#.to_owned(),
+        r#"orders://known ActorStopped {"generation":1,"reason":null}"#.to_owned(),
+        "orders://known dead letter observing::scene::Count, stopped, 1".to_owned(),
+        format!("orders://{number} dead letter observing::scene::Count, stopped, 1"),
+    ];
+    assert_eq!(scene.told().await, expected);
+}
