@@ -1,6 +1,6 @@
 //! From an address to a log: the only place that names the backends.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use crate::{
     Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, Result,
@@ -8,6 +8,7 @@ use crate::{
         file::{FileConfig, JsonLog},
         memory::Memory,
     },
+    backup::BackupDir,
     nearest::nearest,
     recorder::Source,
     units::{format_size, parse_size},
@@ -148,6 +149,15 @@ impl Schemes {
         dsn.refuse_unknown_options(&scheme.options)?;
         let log = (scheme.open)(dsn.clone()).await?;
         Ok(log.with_retention(dsn.log_options().retention))
+    }
+
+    /// The backups in a directory, of logs of Papyra's own backends and of all others. Those of others are verified by
+    /// their bytes alone.
+    pub fn backups(&self, directory: impl Into<PathBuf>) -> BackupDir {
+        BackupDir::new(directory, |backend, data, parts| match (backend, parts) {
+            ("json", [part]) => Some(Log::new(JsonLog::new(FileConfig::new(data.join(part))))),
+            _ => None,
+        })
     }
 
     fn unknown(&self, scheme: &str) -> Error {

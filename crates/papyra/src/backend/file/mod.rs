@@ -4,6 +4,7 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod backup;
 mod compact;
 mod config;
 mod early_sync;
@@ -16,13 +17,16 @@ mod lines;
 mod lock;
 mod opened;
 mod pass;
+mod place;
 mod plan;
 mod quarantine;
 mod read_back;
 mod reader;
 mod recent;
 mod recover;
+mod relabel;
 mod replace;
+mod restore;
 mod runs;
 mod salvage;
 mod scan;
@@ -45,8 +49,8 @@ pub use config::FileConfig;
 
 use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backups, CompactionConfig, CompactionReport, Copied, EntryStream, Error, ErrorKind, Fact,
+    PartSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
 };
 
 /// A log in one NDJSON file.
@@ -141,6 +145,23 @@ impl Backend for JsonLog {
             State::Writing(writer) => writer.close().await.unwrap_or_else(|_| Err(writer::gone())),
             State::Idle | State::Closed => Ok(()),
         }
+    }
+
+    fn backups(&self) -> Option<&dyn Backups> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Backups for JsonLog {
+    async fn copy(&self, mut sink: Box<dyn PartSink>) -> Result<Copied> {
+        let (own, name) = (self.config.clone(), self.name());
+        threads::run("papyra-backup", move || backup::copy(&own, name, &mut *sink)).await
+    }
+
+    async fn restore(&self, from: Stored) -> Result<Restored> {
+        let (own, name, address) = (self.config.clone(), self.name(), self.address());
+        threads::run("papyra-restore", move || restore::restore(&own, &from, name, &address)).await
     }
 }
 
