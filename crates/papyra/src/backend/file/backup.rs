@@ -1,59 +1,158 @@
 //! Backing up: the log is handed over as it was at one moment, beside a living writer.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use super::{
     FileConfig,
     judge::{self, Open},
     layout::{End, Layout},
     lines,
-    lock::{HeldLock, LockPaths, SwapLock},
+    lock::{HeldLock, SwapLock},
     opened::{Settled, refuse_links},
     pass::Pass,
+    segments::{Segment, Segments},
     storage,
 };
 use crate::{
-    Copied, Error, ErrorKind, Figures, Part, PartSink, Position, Result, ScanOptions, ScanReport, codec, disk,
+    Clock, Copied, Error, ErrorKind, Figures, Part, PartSink, Position, Result, ScanOptions, ScanReport, SystemClock,
+    codec, disk,
 };
 
 /// How much is handed over at once.
 const BLOCK: usize = 1 << 20;
+/// So many of the next segments are held open, so that a writer that drops its oldest ones does not overtake the copying.
+const AHEAD: usize = 64;
+/// How often the copying begins anew if it was overtaken all the same.
+const TRIES: u32 = 5;
+/// A file that was changed so short a time ago may be changed once more within the same tick of its file system's clock.
+const SETTLED: Duration = Duration::from_secs(2);
 /// What a log is called in a backup whose own name no backup can carry.
-const NAMELESS: &str = "log.ndjson";
+const NAMELESS: &str = "log";
 
 pub(super) fn copy(config: &FileConfig, scheme: &str, sink: &mut dyn PartSink) -> Result<Copied> {
-    let path = &config.path;
-    drop(storage::open_for_reading(path)?);
-    refuse_links(path)?;
-    let locks = LockPaths::beside(path);
-    // Nobody compacts or recovers while the files are copied; whoever appends goes on.
-    let _maintenance = HeldLock::take(&locks.maintenance, "backup", config.lock_timeout, path)?;
-    let mut swap = SwapLock::open(&locks.swap)?;
-    let (file, size) = {
-        // Under the swap lock the size is that of whole batches: nothing torn of a living writer.
-        let _held = swap.hold()?;
-        let file = Arc::new(storage::open_for_reading(path)?);
-        let size = file.metadata().map_err(|error| Error::io("look at", path, error))?.len();
-        (file, size)
-    };
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let mut copied = Copied::from(format!("{scheme}:{}", absolute.display()));
-    let own = path.file_name().and_then(|name| name.to_str()).filter(|name| disk::is_plain_name(name));
-    let name = own.unwrap_or(NAMELESS);
-    let extent = Extent::of_active(&file, size, path)?;
-    copied.left_out.extend(extent.left_out(name));
-    copied.parts.push(name.to_owned());
-    let header = extent.layout.as_ref().and_then(|layout| layout.header.as_ref());
-    copied.format = header.map(|_| codec::FORMAT);
-    copied.log_id = header.map(|header| header.log_id.clone());
-    if sink.begin(&Part::new(name).with_bytes(extent.len()))? {
-        hand_over(&file, &extent, path, sink)?;
+    let log = Segments::of(config);
+    if let Some(last) = log.list_existing()?.segments.last() {
+        drop(storage::open_for_reading(&last.path)?);
     }
-    Ok(copied)
+    refuse_links(log.home())?;
+    let locks = log.locks();
+    // Nobody compacts or recovers while the files are copied; whoever appends goes on, and rotates.
+    let _maintenance = HeldLock::take(&locks.maintenance, "backup", config.lock_timeout, log.home())?;
+    let mut swap = SwapLock::open(&locks.swap)?;
+    let source = std::path::absolute(log.home()).unwrap_or_else(|_| log.home().to_owned());
+    for _ in 0..TRIES {
+        let moment = Moment::take(&log, &mut swap)?;
+        let mut copied = Copied::from(format!("{scheme}:{}", source.display()));
+        if moment.hand_over(&mut copied, sink)? {
+            return Ok(copied);
+        }
+    }
+    let message = format!("`{}` drops its files faster than they can be copied", log.home().display());
+    Err(Error::new(ErrorKind::Io, message).with_cure("raise `max_segments`, or back up to a faster disk"))
+}
+
+/// The log at one moment.
+struct Moment {
+    sealed: VecDeque<Segment>,
+    active: Segment,
+    file: Arc<File>,
+    size: u64,
+    /// Files that are not the log's, or not yet.
+    left_out: Vec<String>,
+}
+
+impl Moment {
+    /// Under the swap lock nobody rotates, and the size is that of whole batches: nothing torn of a living writer.
+    fn take(log: &Segments, swap: &mut SwapLock) -> Result<Moment> {
+        let _held = swap.hold()?;
+        let listing = log.list_existing()?;
+        let named = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+        let stranger = |path: &_| format!("{}: it is no file of the log", named(path));
+        let mut left_out: Vec<String> = listing.strangers.iter().map(|path| stranger(path)).collect();
+        let mut sealed = VecDeque::from(listing.segments);
+        while let Some(active) = sealed.pop_back() {
+            let failed = |error| Error::io("read", &active.path, error);
+            let file = Arc::new(storage::open_for_reading(&active.path)?);
+            let size = file.metadata().map_err(failed)?.len();
+            // A rotation that was interrupted: nothing was ever acknowledged from there.
+            if !sealed.is_empty() && lines::behind_last_newline(&file, size).map_err(failed)? == 0 {
+                left_out.push(format!("{}: a rotation that was interrupted", named(&active.path)));
+                continue;
+            }
+            return Ok(Moment { sealed, active, file, size, left_out });
+        }
+        Err(storage::no_log(log.home()))
+    }
+
+    /// Hands the files over, the oldest first; `false` if the writer dropped one before it could be opened.
+    fn hand_over(mut self, copied: &mut Copied, sink: &mut dyn PartSink) -> Result<bool> {
+        let extent = Extent::of_active(&self.file, self.size, &self.active.path)?;
+        let header = extent.layout.as_ref().and_then(|layout| layout.header.as_ref());
+        copied.format = header.map(|_| codec::FORMAT);
+        copied.log_id = header.map(|header| header.log_id.clone());
+        let single = self.sealed.is_empty();
+        let mut ahead = VecDeque::new();
+        loop {
+            while ahead.len() < AHEAD
+                && let Some(segment) = self.sealed.pop_front()
+            {
+                match storage::open_for_reading(&segment.path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                    opened => ahead.push_back((segment, Arc::new(opened?))),
+                }
+            }
+            let Some((segment, file)) = ahead.pop_front() else { break };
+            let metadata = file.metadata().map_err(|error| Error::io("look at", &segment.path, error))?;
+            let whole = Extent::whole(metadata.len());
+            let mut part = Part::new(name(&segment, false)).with_bytes(whole.len());
+            part.mark = copied.log_id.as_deref().and_then(|log_id| mark(log_id, &metadata));
+            copied.parts.push(part.name.clone());
+            if sink.begin(&part)? {
+                send(&file, &whole, &segment.path, sink)?;
+            }
+        }
+        let part = Part::new(name(&self.active, single)).with_bytes(extent.len());
+        copied.left_out = self.left_out;
+        copied.left_out.extend(extent.left_out(&part.name));
+        copied.parts.push(part.name.clone());
+        if sink.begin(&part)? {
+            send(&self.file, &extent, &self.active.path, sink)?;
+        }
+        Ok(true)
+    }
+}
+
+/// What a file is called in a backup.
+fn name(segment: &Segment, single: bool) -> String {
+    let own = segment.path.file_name().and_then(|name| name.to_str()).filter(|name| disk::is_plain_name(name));
+    match own {
+        Some(own) => own.to_owned(),
+        None if single => format!("{NAMELESS}.ndjson"),
+        None => format!("{NAMELESS}.{:06}.ndjson", segment.number),
+    }
+}
+
+/// By what the bytes of a sealed segment are known again: nobody can change a file without changing one of these, unless the
+/// clock is set back. What was changed just now has no mark yet.
+fn mark(log_id: &str, of: &std::fs::Metadata) -> Option<String> {
+    let now = SystemClock.now().duration_since(UNIX_EPOCH).ok()?;
+    let changed = Duration::new(of.ctime().try_into().ok()?, of.ctime_nsec().try_into().ok()?);
+    let (mtime, mtime_nsec) = (of.mtime(), of.mtime_nsec());
+    (changed + SETTLED < now).then(|| {
+        format!("{log_id}/{}/{mtime}.{mtime_nsec:09}/{}.{:09}", of.ino(), changed.as_secs(), changed.subsec_nanos())
+    })
 }
 
 /// Hands over the bytes of one file, and what is in them.
-fn hand_over(file: &Arc<File>, extent: &Extent, path: &Path, sink: &mut dyn PartSink) -> Result<()> {
+fn send(file: &Arc<File>, extent: &Extent, path: &Path, sink: &mut dyn PartSink) -> Result<()> {
     let failed = |error| Error::io("read", path, error);
     let mut block = vec![0; BLOCK];
     let mut at = 0;
@@ -102,15 +201,20 @@ enum Tail {
 }
 
 impl Extent {
+    /// Of a file that nobody appends to any more: whatever stands in it stays.
+    fn whole(size: u64) -> Extent {
+        Extent { end: size, lines: size, tail: Tail::Whole, cut: 0, last: None, layout: None }
+    }
+
     /// Of the file that is appended to. A torn tail of a dead writer was never acknowledged: it is settled in the copy as
     /// opening the log for writing would settle it.
     fn of_active(file: &Arc<File>, size: u64, path: &Path) -> Result<Extent> {
         let failed = |error| Error::io("read", path, error);
         let lines = lines::behind_last_newline(file, size).map_err(failed)?;
-        let mut extent = Extent { end: size, lines, tail: Tail::Whole, cut: 0, last: None, layout: None };
+        let mut extent = Extent { lines, ..Extent::whole(size) };
         let (mut end, layout) = match End::of(file, size, path) {
             // What a newer version wrote is copied as it is; only that version can tell what its end means.
-            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Extent { lines: size, ..extent }),
+            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Extent::whole(size)),
             looked => looked?,
         };
         if lines < size {

@@ -27,10 +27,12 @@ mod recover;
 mod relabel;
 mod replace;
 mod restore;
+mod rotation;
 mod runs;
 mod salvage;
 mod scan;
 mod sections;
+mod segments;
 mod sequence;
 mod sieve;
 mod storage;
@@ -46,6 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
 use async_trait::async_trait;
 
 pub use config::FileConfig;
+pub use rotation::Rotation;
 
 use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
 use crate::{
@@ -53,7 +56,7 @@ use crate::{
     PartSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
 };
 
-/// A log in one NDJSON file.
+/// A log in one NDJSON file, or in a directory of them.
 ///
 /// Reading, scanning and following take no lock and need no right to write. The first append takes the writer's lock, which
 /// is held until [`close`](Backend::close) or until the last handle is dropped.
@@ -61,7 +64,7 @@ use crate::{
 /// # Durability
 /// As [`FileConfig::durability`] says: synced by default.
 #[derive(Debug)]
-pub struct JsonLog {
+pub struct FileLog {
     config: FileConfig,
     storage: Arc<dyn Storage>,
     writer: Mutex<State>,
@@ -74,14 +77,14 @@ enum State {
     Closed,
 }
 
-impl JsonLog {
-    /// The log in this file. Nothing is opened or created yet: the first append does that.
+impl FileLog {
+    /// The log in this file or directory. Nothing is opened or created yet: the first append does that.
     pub fn new(config: FileConfig) -> Self {
-        JsonLog::on(config, Arc::new(storage::Disk))
+        FileLog::on(config, Arc::new(storage::Disk))
     }
 
     fn on(config: FileConfig, storage: Arc<dyn Storage>) -> Self {
-        JsonLog { config, storage, writer: Mutex::new(State::Idle) }
+        FileLog { config, storage, writer: Mutex::new(State::Idle) }
     }
 
     fn writer(&self) -> Result<Arc<Writer>> {
@@ -99,13 +102,13 @@ impl JsonLog {
 }
 
 #[async_trait]
-impl Backend for JsonLog {
+impl Backend for FileLog {
     fn name(&self) -> &'static str {
-        "json"
+        if self.config.rotation.is_some() { "rotating" } else { "json" }
     }
 
     fn address(&self) -> String {
-        format!("json:{}", self.config.path.display())
+        format!("{}:{}", self.name(), self.config.path.display())
     }
 
     async fn append(&self, facts: &[Fact]) -> Result<Appended> {
@@ -153,7 +156,7 @@ impl Backend for JsonLog {
 }
 
 #[async_trait]
-impl Backups for JsonLog {
+impl Backups for FileLog {
     async fn copy(&self, mut sink: Box<dyn PartSink>) -> Result<Copied> {
         let (own, name) = (self.config.clone(), self.name());
         threads::run("papyra-backup", move || backup::copy(&own, name, &mut *sink)).await

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::storage::{self, Identity};
+use super::{
+    segments::Segments,
+    storage::{self, Identity},
+};
 use crate::{Error, ErrorKind, Result, disk};
 
 /// What the name of a directory ends in that is still being filled. It is hidden, and no name of a log.
@@ -29,8 +32,9 @@ impl Place {
     ///
     /// # Errors
     /// `Create` if something is there; `Locked` if somebody else fills it at this moment.
-    pub(super) fn begin(target: &Path) -> Result<Place> {
-        must_be_free(target)?;
+    pub(super) fn begin(log: &Segments) -> Result<Place> {
+        let target = log.home();
+        must_be_free(log)?;
         storage::create_directory_of(target)?;
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
@@ -69,12 +73,31 @@ impl Place {
         self.aside.join(name)
     }
 
+    /// The directory in which everything is built.
+    pub(super) fn aside(&self) -> &Path {
+        &self.aside
+    }
+
+    /// The log is the whole directory. It is there in one moment, or not at all.
+    pub(super) fn put_directory(self) -> Result<()> {
+        disk::sync_directory(&self.aside).map_err(|error| Error::io("sync", &self.aside, error))?;
+        self.rename(&self.aside)
+    }
+
     /// The log is this file. It is there in one moment, or not at all.
     pub(super) fn put_file(self, name: &str) -> Result<()> {
-        let failed = |error| Error::io("sync", &self.aside, error);
-        disk::sync_directory(&self.aside).map_err(failed)?;
-        disk::rename_new(&self.path(name), &self.target).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => occupied(&self.target),
+        disk::sync_directory(&self.aside).map_err(|error| Error::io("sync", &self.aside, error))?;
+        self.rename(&self.path(name))
+    }
+
+    fn rename(&self, from: &Path) -> Result<()> {
+        let renamed = match self.target.is_dir() && from.is_dir() {
+            // An empty directory may be replaced; one that is not empty any more refuses.
+            true => std::fs::rename(from, &self.target),
+            false => disk::rename_new(from, &self.target),
+        };
+        renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => occupied(&self.target),
             _ => Error::io("put the restored log at", &self.target, error),
         })?;
         disk::sync_directory_of(&self.target).map_err(|error| Error::io("sync the directory of", &self.target, error))
@@ -97,13 +120,18 @@ fn hold(directory: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Restoring never replaces anything.
-fn must_be_free(target: &Path) -> Result<()> {
+/// Restoring never replaces anything but an empty directory by a log that is one.
+fn must_be_free(log: &Segments) -> Result<()> {
+    let target = log.home();
     if target.file_name().is_none() {
         return Err(Error::new(ErrorKind::Create, format!("`{}` names no place for a log", target.display()))
             .with_cure("name a new file"));
     }
     match target.symlink_metadata() {
+        Ok(there) if there.is_dir() && matches!(log, Segments::Directory(_)) => {
+            let mut entries = std::fs::read_dir(target).map_err(|error| Error::io("look into", target, error))?;
+            if entries.next().is_none() { Ok(()) } else { Err(occupied(target)) }
+        }
         Ok(_) => Err(occupied(target)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("look at", target, error)),
@@ -126,9 +154,9 @@ mod tests {
     fn what_was_not_put_into_its_place_vanishes() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("deep/facts.ndjson");
-        let place = Place::begin(&target).unwrap();
+        let place = Place::begin(&Segments::File(target.clone())).unwrap();
         std::fs::write(place.path("facts.ndjson"), "x").unwrap();
-        assert_eq!(Place::begin(&target).unwrap_err().kind(), ErrorKind::Locked);
+        assert_eq!(Place::begin(&Segments::File(target.clone())).unwrap_err().kind(), ErrorKind::Locked);
         drop(place);
         assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 0);
     }
@@ -139,7 +167,7 @@ mod tests {
         let left = dir.path().join(".facts.ndjson.papyra-restore");
         std::fs::create_dir(&left).unwrap();
         std::fs::write(left.join("facts.ndjson"), "half").unwrap();
-        let place = Place::begin(&dir.path().join("facts.ndjson")).unwrap();
+        let place = Place::begin(&Segments::File(dir.path().join("facts.ndjson"))).unwrap();
         assert!(!place.path("facts.ndjson").exists());
         std::fs::write(place.path("facts.ndjson"), "whole").unwrap();
         place.put_file("facts.ndjson").unwrap();
@@ -151,12 +179,34 @@ mod tests {
     fn a_log_that_came_meanwhile_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("facts.ndjson");
-        let place = Place::begin(&target).unwrap();
+        let place = Place::begin(&Segments::File(target.clone())).unwrap();
         std::fs::write(place.path("facts.ndjson"), "restored").unwrap();
         std::fs::write(&target, "a service was faster").unwrap();
         assert_eq!(place.put_file("facts.ndjson").unwrap_err().kind(), ErrorKind::Create);
-        assert_eq!(Place::begin(&target).unwrap_err().kind(), ErrorKind::Create);
+        assert_eq!(Place::begin(&Segments::File(target.clone())).unwrap_err().kind(), ErrorKind::Create);
         assert_eq!(std::fs::read(&target).unwrap(), b"a service was faster");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_takes_the_place_of_an_empty_one_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, log) = (dir.path().join("log"), Segments::Directory(dir.path().join("log")));
+        for there in [false, true] {
+            if there {
+                std::fs::create_dir(&target).unwrap();
+            }
+            let place = Place::begin(&log).unwrap();
+            std::fs::write(place.path("facts.000001.ndjson"), "x").unwrap();
+            place.put_directory().unwrap();
+            assert_eq!(std::fs::read_dir(&target).unwrap().count(), 1);
+            assert_eq!(Place::begin(&log).unwrap_err().kind(), ErrorKind::Create);
+            std::fs::remove_dir_all(&target).unwrap();
+        }
+        let place = Place::begin(&log).unwrap();
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("a"), "a service was faster").unwrap();
+        assert_eq!(place.put_directory().unwrap_err().kind(), ErrorKind::Create);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }
