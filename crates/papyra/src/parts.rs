@@ -12,6 +12,8 @@ use crate::{Error, Position, Progress, Result, ScanReport, disk};
 ///
 /// A part is whatever the backend keeps as one piece: a file of a file log, a stream of a server. What its bytes mean is
 /// the backend's affair; a backup keeps them as they come, with their checksums.
+///
+/// Each backend proves the sentences with MUST in its own tests.
 #[async_trait]
 pub trait Backups: Send + Sync {
     /// Hands the whole log to `sink`, part by part.

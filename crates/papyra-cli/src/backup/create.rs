@@ -1,9 +1,15 @@
 //! `backup create`: copy the log.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
-use papyra::backup::{BackupOptions, Made};
+use papyra::{
+    backup::{BackupOptions, Made},
+    config::Config,
+};
 
 use crate::{console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session};
 
@@ -23,6 +29,7 @@ const SCHEMA: &str = "papyra.backup_create/1";
 pub(super) async fn run(args: CreateArgs, mut session: Session) -> Result<ExitCode, Failure> {
     let settings = session.config()?;
     report::must_be_possible(args.report.as_deref(), &settings)?;
+    must_be_outside(&args.to, &settings)?;
     let log = session.open_configured(&settings).await?;
     let bar = session.notes.bar("backing up");
     let options = BackupOptions::default().with_progress(bar.progress());
@@ -46,6 +53,22 @@ pub(super) async fn run(args: CreateArgs, mut session: Session) -> Result<ExitCo
         }
     }
     told
+}
+
+/// Among the files of a rotating log a backup would be a stranger, and the next one would find it there.
+fn must_be_outside(to: &Path, settings: &Config) -> Result<(), Failure> {
+    let log = settings.url().and_then(|url| url.value.path().ok()).and_then(|log| fs::canonicalize(log).ok());
+    let mut above = to.ancestors();
+    // What is not there yet will be below the first directory that is.
+    let to =
+        above.find_map(|path| fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path }).ok());
+    match (log, to) {
+        (Some(log), Some(to)) if log.is_dir() && to.starts_with(&log) => Err(Failure::Usage {
+            message: "the backups would lie in the directory of the log itself".to_owned(),
+            cure: Some("name a directory elsewhere, best on another disk".to_owned()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn print(made: &Made, out: &mut Out) -> Result<(), Failure> {

@@ -31,13 +31,13 @@ enum What {
     Create(create::CreateArgs),
     /// The backups in a directory, the oldest first
     #[command(after_help = help::after(
-        &["papyra backup create --path facts.ndjson --to backups && papyra backup list backups"],
+        &["papyra backup create --path facts.ndjson --to b && papyra backup list b"],
         &[&[ExitCode::NoLog, ExitCode::Permission, ExitCode::Interrupted, ExitCode::Terminated]]
     ))]
     List(list::ListArgs),
     /// Compare backups with their manifests: files, sizes, checksums, facts; change nothing
     #[command(after_help = help::after(
-        &["papyra backup create --path facts.ndjson --to backups && papyra backup verify backups"],
+        &["papyra backup create --path facts.ndjson --to b && papyra backup verify b"],
         &[&[
             ExitCode::BackupMismatch,
             ExitCode::NoLog,
@@ -50,7 +50,7 @@ enum What {
     Verify(verify::VerifyArgs),
     /// Make a new log of a backup; never over anything that is there
     #[command(after_help = help::after(
-        &["papyra backup create --path facts.ndjson --to backups && papyra backup restore backups --to restored.ndjson"],
+        &["papyra backup create --path facts.ndjson --to b && papyra backup restore b --to new.ndjson"],
         &[help::OF_A_LOG, help::OF_A_CHANGE, &[ExitCode::BackupMismatch]]
     ))]
     Restore(restore::RestoreArgs),
