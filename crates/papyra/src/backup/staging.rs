@@ -108,8 +108,8 @@ impl Staging {
             let message = format!("{:?} is no plain name of a file, so no part of a backup can have it", part.name);
             return Err(Error::new(ErrorKind::Internal, message));
         }
+        self.give_up_part()?;
         let path = self.data().join(&part.name);
-        self.writing = None;
         if self.records.remove(&part.name).is_some() || path.symlink_metadata().is_ok() {
             std::fs::remove_file(&path).map_err(|error| Error::io("begin anew", &path, error))?;
         }
@@ -124,16 +124,24 @@ impl Staging {
         Ok(true)
     }
 
+    /// A part that was begun and never ended is none.
+    fn give_up_part(&mut self) -> Result<()> {
+        let Some(Writing { path, .. }) = self.writing.take() else { return Ok(()) };
+        std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))
+    }
+
     /// Takes a file of an earlier backup that is known to have the same bytes, if it still has them.
     fn take_earlier(&mut self, part: &Part, path: &Path) -> Result<bool> {
         let Some(mark) = &part.mark else { return Ok(false) };
-        let Some(earlier) = self.earlier.get(&(part.name.clone(), mark.clone())).cloned() else { return Ok(false) };
+        let key = (part.name.clone(), mark.clone());
+        let Some(earlier) = self.earlier.get(&key).cloned() else { return Ok(false) };
         if part.bytes.is_some_and(|bytes| bytes != earlier.record.bytes) {
             return Ok(false);
         }
         let data = self.directory.join(&earlier.backup).join(DATA);
         // It is read before it is relied on: damage in the earlier backup must not spread while the log is still sound.
         if let Some(cause) = check::part_of(&data, &earlier.record, &mut self.known, self.progress.as_ref())? {
+            self.earlier.remove(&key);
             self.notes.push(format!(
                 "the earlier backup {} is damaged: data/{}: {cause}; the file was copied from the log again",
                 earlier.backup, part.name
@@ -176,6 +184,7 @@ impl Staging {
 
     /// The manifest of what came, after everything was read back.
     pub(super) fn manifest(&mut self, backend: &str, copied: Copied) -> Result<Manifest> {
+        self.give_up_part()?;
         let mut manifest = Manifest::new(backend);
         for name in &copied.parts {
             let Some(record) = self.records.remove(name) else {
