@@ -270,7 +270,7 @@ impl BackupDir {
         let stored = Stored {
             backend: manifest.backend,
             log_id: manifest.log_id,
-            entries: manifest.figures.entries,
+            figures: manifest.figures,
             anomalies: manifest.anomalies_total,
             parts: manifest.parts.into_iter().map(|part| part.name).collect(),
             progress: options.progress.clone(),

@@ -32,7 +32,7 @@ pub trait Backups: Send + Sync {
     ///
     /// - Where a log is already, or anything else, it MUST refuse with kind `Create` and change nothing.
     /// - What it made MUST be looked at before it becomes the log, and be refused if it is not what
-    ///   [`Stored::entries`] and [`Stored::anomalies`] say.
+    ///   [`Stored::figures`] and [`Stored::anomalies`] say.
     /// - A crash at any moment MUST leave nothing that could be taken for the log, or the whole log.
     /// - The restored log MUST have an identity of its own: it is another log from here on.
     async fn restore(&self, from: Stored) -> Result<Restored>;
@@ -40,8 +40,9 @@ pub trait Backups: Send + Sync {
 
 /// Takes the parts of a log, one after the other: `begin`, `write` as often as needed, `end`.
 pub trait PartSink: Send {
-    /// A part begins. Says whether its bytes are wanted: not if an earlier backup has them, and then neither `write` nor
-    /// `end` may follow. A part that was begun before begins anew, and what came of it is forgotten.
+    /// A part begins. Says whether its bytes are wanted: not if they came already or an earlier backup has them, and then
+    /// neither `write` nor `end` may follow. Any other part that was begun before begins anew, and what came of it is
+    /// forgotten.
     ///
     /// # Errors
     /// If the name is no plain name of a file, or no place can be found for the part.
@@ -170,8 +171,8 @@ pub struct Stored {
     pub backend: String,
     /// The identity of the log that was backed up, where it had one.
     pub log_id: Option<String>,
-    /// How many sound facts there are.
-    pub entries: u64,
+    /// What is in all parts together.
+    pub figures: Figures,
     /// How many findings a scan has of it, where one was made: not 0 if the log was damaged when it was backed up.
     pub anomalies: Option<u64>,
     /// The names of the parts, in the order of the log.

@@ -229,6 +229,14 @@ async fn every_change_of_a_backup_is_found_and_named() {
     named("data/facts.ndjson", "regular", scene.mismatch(&made.name).await);
     fs::remove_dir(&part).unwrap();
     fs::write(&part, &bytes).unwrap();
+    for name in ["data/facts.ndjson", "manifest.json"] {
+        // Opening one to read would wait for ever.
+        fs::rename(made.path.join(name), made.path.join("data/aside")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(made.path.join(name)).status().unwrap().success());
+        let found = scene.verify(&made.name).await;
+        assert!(found.mismatches.iter().any(|one| one.file == name && one.cause.contains("regular")), "{found:?}");
+        fs::rename(made.path.join("data/aside"), made.path.join(name)).unwrap();
+    }
     for stranger in ["data/facts.ndjson.lock", "notes.txt"] {
         fs::write(made.path.join(stranger), "").unwrap();
         named(stranger, "not in the manifest", scene.mismatch(&made.name).await);

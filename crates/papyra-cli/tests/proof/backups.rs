@@ -53,11 +53,15 @@ fn must_be_a_prefix(facts: &[(u64, u64)], acknowledged_before: u64, kept: Option
     }
 }
 
-fn beside_a_writer(compacted: Option<u64>) {
+/// The addresses of the two kinds of logs. Their readers find them by the same path.
+const JSON: &str = "json:facts.ndjson";
+const ROTATING: &str = "rotating:facts.ndjson?segment_records=70";
+
+fn beside_a_writer(url: &str, compacted: Option<u64>) {
     let mut chance = Chance::begin("backups::beside_a_writer");
     let lab = Lab::new();
     let mut ledger = Ledger { next: 1, ..Ledger::default() };
-    let mut writer = Feeder::start(lab.command(&["append", "--ack", "--path", LOG]), &ledger, 20, Pace::Acknowledged);
+    let mut writer = Feeder::start(lab.command(&["append", "--ack", "--url", url]), &ledger, 20, Pace::Acknowledged);
     writer.wait_for(1);
     let over = AtomicBool::new(false);
     let mut compactions = 0;
@@ -102,12 +106,12 @@ fn beside_a_writer(compacted: Option<u64>) {
 
 #[test]
 fn a_backup_beside_a_writer_is_a_prefix_with_everything_acknowledged_before_it() {
-    beside_a_writer(None);
+    beside_a_writer(JSON, None);
 }
 
 #[test]
 fn a_backup_beside_a_writer_and_compaction_is_a_stretch_with_everything_acknowledged_before_it() {
-    beside_a_writer(Some(300));
+    beside_a_writer(JSON, Some(300));
 }
 
 /// All names below a directory, and the bytes of files.

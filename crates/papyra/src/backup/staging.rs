@@ -109,6 +109,10 @@ impl Staging {
             return Err(Error::new(ErrorKind::Internal, message));
         }
         self.give_up_part()?;
+        let came = self.records.get(&part.name);
+        if came.is_some_and(|came| came.mark.is_some() && came.mark == part.mark && part.bytes == Some(came.bytes)) {
+            return Ok(false);
+        }
         let path = self.data().join(&part.name);
         if self.records.remove(&part.name).is_some() || path.symlink_metadata().is_ok() {
             std::fs::remove_file(&path).map_err(|error| Error::io("begin anew", &path, error))?;

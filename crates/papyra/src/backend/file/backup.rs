@@ -34,6 +34,8 @@ const AHEAD: usize = 64;
 const TRIES: u32 = 5;
 /// A file that was changed so short a time ago may be changed once more within the same tick of its file system's clock.
 const SETTLED: Duration = Duration::from_secs(2);
+/// So many files that are none of the log's are named.
+const MAX_STRANGERS: usize = 100;
 /// What a log is called in a backup whose own name no backup can carry.
 const NAMELESS: &str = "log";
 
@@ -76,7 +78,11 @@ impl Moment {
         let listing = log.list_existing()?;
         let named = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
         let stranger = |path: &_| format!("{}: it is no file of the log", named(path));
-        let mut left_out: Vec<String> = listing.strangers.iter().map(|path| stranger(path)).collect();
+        let mut left_out: Vec<String> =
+            listing.strangers.iter().take(MAX_STRANGERS).map(|path| stranger(path)).collect();
+        if let more @ 1.. = listing.strangers.len().saturating_sub(MAX_STRANGERS) {
+            left_out.push(format!("and {more} more files that are none of the log's"));
+        }
         let mut sealed = VecDeque::from(listing.segments);
         while let Some(active) = sealed.pop_back() {
             let failed = |error| Error::io("read", &active.path, error);

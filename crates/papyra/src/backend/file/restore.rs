@@ -83,8 +83,8 @@ fn must_be_unused(log: &Segments) -> Result<()> {
 
 /// What was written was read back: it must be what the backup said it is, before it becomes a log.
 fn must_be_as_said(from: &Stored, name: &str, scan: &ScanReport) -> Result<()> {
-    let entries = Figures::of(scan).entries;
-    if entries == from.entries && from.anomalies.is_none_or(|anomalies| anomalies == scan.anomalies_total) {
+    let figures = Figures::of(scan);
+    if figures == from.figures && from.anomalies.is_none_or(|anomalies| anomalies == scan.anomalies_total) {
         return Ok(());
     }
     if name != from.backend {
@@ -94,9 +94,10 @@ fn must_be_as_said(from: &Stored, name: &str, scan: &ScanReport) -> Result<()> {
         return Err(Error::new(ErrorKind::Config, message).with_cure(cure));
     }
     let message = format!(
-        "the restored log would have {entries} facts and {} findings, the backup says {} and {}; nothing was put in place",
+        "the restored log would have {} facts and {} findings, the backup says {} and {}; nothing was put in place",
+        figures.entries,
         scan.anomalies_total,
-        from.entries,
+        from.figures.entries,
         from.anomalies.unwrap_or(0)
     );
     Err(Error::new(ErrorKind::Mismatch, message).with_cure("verify the backup; take another one if it does not match"))
