@@ -6,12 +6,13 @@ use clap::Args;
 use papyra::backup::{BackupState, Listed};
 use serde::Serialize;
 
+use super::place;
 use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session, when::When};
 
 /// Where to look.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The directory of backups
+    /// The directory of backups, or one backup in it
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
@@ -24,8 +25,7 @@ struct List {
 }
 
 pub(super) async fn run(args: ListArgs, mut session: Session) -> Result<ExitCode, Failure> {
-    let backups = session.schemes().backups(&args.dir).list().await?;
-    let list = List { backups };
+    let list = List { backups: place::look(&args.dir, &session).await?.listed };
     let with_titles = session.output() == Some(Output::Table) || session.out.is_terminal();
     report::deliver(&mut session, SCHEMA, ExitCode::Done, &list, None, |out| print(&list.backups, with_titles, out))
 }

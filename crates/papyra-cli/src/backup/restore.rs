@@ -43,11 +43,11 @@ struct RestoredLog {
 pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitCode, Failure> {
     report::must_be_creatable(args.report.as_deref())?;
     let found = place::look(&args.dir, &session).await?;
+    found.must_have_finished(&session)?;
     let name = newest(&found)?.name.clone();
     if found.listed.len() > 1 {
         session.notes.note(&format!("note: the newest backup is {name}"));
     }
-    found.tell_incomplete(&session);
     let kind = found.backups.manifest(&name).await?.backend;
     let target = session.schemes().open_dsn(&address(&args.to, &kind)?).await?;
     let bar = session.notes.bar("restoring");

@@ -30,6 +30,7 @@ struct Verification {
 pub(super) async fn run(args: VerifyArgs, mut session: Session) -> Result<ExitCode, Failure> {
     report::must_be_creatable(args.report.as_deref())?;
     let found = place::look(&args.dir, &session).await?;
+    found.must_have_finished(&session)?;
     let names: Vec<String> = found.finished().map(|one| one.name.clone()).collect();
     let bar = session.notes.bar("verifying");
     let options = BackupOptions::default().with_progress(bar.progress());
@@ -54,7 +55,6 @@ pub(super) async fn run(args: VerifyArgs, mut session: Session) -> Result<ExitCo
                 .note(&format!("note: {}: only the bytes were compared, the facts were not looked at", one.name));
         }
     }
-    found.tell_incomplete(&session);
     told
 }
 

@@ -163,13 +163,13 @@ pub(super) fn earlier(directory: &Path) -> Result<HashMap<(String, String), Earl
     Ok(found)
 }
 
-/// Removes what backups left behind that were killed. Those that are still being made hold a lock.
+/// Removes what backups left behind that were killed. Those that are still being made hold a lock; those that cannot be
+/// removed stay and are listed as what they are.
 pub(super) fn clear(directory: &Path) -> Result<()> {
     for name in names(directory)?.into_iter().filter(|name| name.ends_with(INCOMPLETE)) {
         let folder = directory.join(name);
-        let failed = |error| Error::io("remove the unfinished backup", &folder, error);
-        if let Some(_held) = hold(&folder).map_err(failed)? {
-            std::fs::remove_dir_all(&folder).map_err(failed)?;
+        if let Ok(Some(_held)) = hold(&folder) {
+            let _ = std::fs::remove_dir_all(&folder);
         }
     }
     Ok(())

@@ -72,8 +72,7 @@ impl Staging {
                 Ok(()) => {
                     // Another one that clears away may have been faster.
                     if let Some(lock) = shelf::hold(&folder).map_err(failed)? {
-                        disk::create_directory(&folder.join(DATA)).map_err(failed)?;
-                        return Ok(Staging {
+                        let staging = Staging {
                             directory: directory.to_owned(),
                             folder,
                             begun,
@@ -87,7 +86,9 @@ impl Staging {
                             notes: Vec::new(),
                             known: Known::new(),
                             committed: false,
-                        });
+                        };
+                        disk::create_directory(&staging.data()).map_err(failed)?;
+                        return Ok(staging);
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
