@@ -5,8 +5,10 @@
 
 mod active;
 mod backup;
+mod beginning;
 mod compact;
 mod config;
+mod delivery;
 mod early_sync;
 mod encoded;
 mod findings;
@@ -15,6 +17,7 @@ mod judge;
 mod layout;
 mod lines;
 mod lock;
+mod log_end;
 mod opened;
 mod pass;
 mod place;
@@ -22,11 +25,13 @@ mod plan;
 mod quarantine;
 mod read_back;
 mod reader;
+mod reading;
 mod recent;
 mod recover;
 mod relabel;
 mod replace;
 mod restore;
+mod rotate;
 mod rotation;
 mod runs;
 mod salvage;
@@ -50,7 +55,7 @@ use async_trait::async_trait;
 pub use config::FileConfig;
 pub use rotation::Rotation;
 
-use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
+use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
     Appended, Backend, Backups, CompactionConfig, CompactionReport, Copied, EntryStream, Error, ErrorKind, Fact,
     PartSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
@@ -119,8 +124,8 @@ impl Backend for FileLog {
 
     fn read(&self, options: ReadOptions) -> EntryStream {
         let skipped = Arc::new(AtomicU64::new(0));
-        let (path, counter) = (self.config.path.clone(), skipped.clone());
-        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(&path, options, counter) {
+        let (segments, counter) = (Segments::of(&self.config), skipped.clone());
+        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter) {
             Ok(reader) => reader.run(sink),
             Err(error) => drop(sink(Err(error))),
         });
