@@ -14,7 +14,9 @@ mod judge;
 mod layout;
 mod lines;
 mod lock;
+mod members;
 mod opened;
+mod output;
 mod pass;
 mod plan;
 mod quarantine;
@@ -27,6 +29,7 @@ mod runs;
 mod salvage;
 mod scan;
 mod sections;
+mod segments;
 mod sequence;
 mod sieve;
 mod storage;
@@ -43,7 +46,7 @@ use async_trait::async_trait;
 
 pub use config::FileConfig;
 
-use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
+use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
     Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
     RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
@@ -78,6 +81,10 @@ impl JsonLog {
 
     fn on(config: FileConfig, storage: Arc<dyn Storage>) -> Self {
         JsonLog { config, storage, writer: Mutex::new(State::Idle) }
+    }
+
+    fn files(&self) -> Segments {
+        Segments::One(self.config.path.clone())
     }
 
     fn writer(&self) -> Result<Arc<Writer>> {
@@ -121,13 +128,14 @@ impl Backend for JsonLog {
     }
 
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
-        let (path, name, address) = (self.config.path.clone(), self.name(), self.address());
-        threads::run("papyra-scan", move || scan::scan(&path, options, name, &address)).await
+        let (log, name, address) = (self.files(), self.name(), self.address());
+        threads::run("papyra-scan", move || scan::scan(&log, options, name, &address)).await
     }
 
     async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
-        let (own, wanted, name, address) = (self.config.clone(), config.clone(), self.name(), self.address());
-        threads::run("papyra-recover", move || recover::recover(&own, &wanted, name, &address)).await
+        let (log, own, wanted) = (self.files(), self.config.clone(), config.clone());
+        let (name, address) = (self.name(), self.address());
+        threads::run("papyra-recover", move || recover::recover(&log, &own, &wanted, name, &address)).await
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {

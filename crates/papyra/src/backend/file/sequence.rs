@@ -105,6 +105,17 @@ impl Sequence {
         (verdict, before)
     }
 
+    /// A file of the log ends here; gives what its last header certified. The next file goes on from here.
+    pub(super) fn close(&mut self) -> Certified {
+        let before = std::mem::take(&mut self.certified);
+        self.shortage = self.shortage.saturating_add(before.shortage());
+        if self.sealed && self.next <= before.through {
+            self.holes.add(self.next.max(1), before.through);
+            self.next = before.through + 1;
+        }
+        before
+    }
+
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
     pub(super) fn begin(&mut self, seq: u64) {
         self.next = seq.max(self.legacy + 1);
@@ -200,11 +211,6 @@ impl Sequence {
         self.next.saturating_sub(1).max(self.certified.through)
     }
 
-    /// The file is over; gives what its last header certified.
-    pub(super) fn end(&self) -> Certified {
-        self.certified
-    }
-
     /// Which numbers of a gap are still missing: lines may have come late.
     pub(super) fn still_missing(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
         self.gaps.within(first, last)
@@ -247,7 +253,7 @@ mod tests {
         assert_eq!(sequence.fact(3, 99), Verdict::Repeated { same_bytes: false });
         assert_eq!(sequence.fact(11, 11), FINE);
         assert_eq!(sequence.fact(5, 5), Verdict::Late);
-        assert_eq!(sequence.end().fault(), None);
+        assert_eq!(sequence.certified.fault(), None);
     }
 
     #[test]
@@ -292,9 +298,9 @@ mod tests {
         (header.gaps_through, header.kept, header.kept_xor) = (10, 2, 3 ^ 7);
         sequence.header(&header);
         assert_eq!(sequence.fact(3, 3), FINE);
-        assert!(sequence.end().fault().is_some());
+        assert!(sequence.certified.fault().is_some());
         assert_eq!(sequence.fact(7, 7), FINE);
-        assert_eq!(sequence.end().fault(), None);
+        assert_eq!(sequence.certified.fault(), None);
         assert_eq!(sequence.expected(), Some(11));
         assert_eq!(sequence.fact(12, 12), Verdict::InOrder { gap: Some((11, 11)) });
     }
