@@ -42,7 +42,7 @@ pub mod units;
 pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend,
-    file::{FileConfig, JsonLog},
+    file::{FileConfig, FileLog, Rotation},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dsn::Dsn;

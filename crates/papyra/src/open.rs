@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 use crate::{
     Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, Result,
     backend::{
-        file::{FileConfig, JsonLog},
+        file::{FileConfig, FileLog},
         memory::Memory,
     },
     nearest::nearest,
@@ -193,7 +193,7 @@ async fn open_memory(dsn: Dsn) -> Result<Memory> {
 /// 64 MiB.
 const MAX_LINE: std::ops::RangeInclusive<u64> = 1024..=64 << 20;
 
-async fn open_json(dsn: Dsn) -> Result<JsonLog> {
+async fn open_json(dsn: Dsn) -> Result<FileLog> {
     let path = dsn.path()?;
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Config, format!("`{}` is a directory, not a file", path.display()))
@@ -214,5 +214,5 @@ async fn open_json(dsn: Dsn) -> Result<JsonLog> {
         }
         config = config.with_max_line(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
-    Ok(JsonLog::new(config))
+    Ok(FileLog::new(config))
 }

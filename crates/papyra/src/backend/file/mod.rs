@@ -25,6 +25,7 @@ mod reader;
 mod recent;
 mod recover;
 mod replace;
+mod rotation;
 mod runs;
 mod salvage;
 mod scan;
@@ -45,6 +46,7 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
 use async_trait::async_trait;
 
 pub use config::FileConfig;
+pub use rotation::Rotation;
 
 use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
@@ -52,7 +54,7 @@ use crate::{
     RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
 };
 
-/// A log in one NDJSON file.
+/// A log in one NDJSON file, or in a directory of them.
 ///
 /// Reading, scanning and following take no lock and need no right to write. The first append takes the writer's lock, which
 /// is held until [`close`](Backend::close) or until the last handle is dropped.
@@ -60,7 +62,7 @@ use crate::{
 /// # Durability
 /// As [`FileConfig::durability`] says: synced by default.
 #[derive(Debug)]
-pub struct JsonLog {
+pub struct FileLog {
     config: FileConfig,
     storage: Arc<dyn Storage>,
     writer: Mutex<State>,
@@ -73,14 +75,14 @@ enum State {
     Closed,
 }
 
-impl JsonLog {
-    /// The log in this file. Nothing is opened or created yet: the first append does that.
+impl FileLog {
+    /// The log in this file or directory. Nothing is opened or created yet: the first append does that.
     pub fn new(config: FileConfig) -> Self {
-        JsonLog::on(config, Arc::new(storage::Disk))
+        FileLog::on(config, Arc::new(storage::Disk))
     }
 
     fn on(config: FileConfig, storage: Arc<dyn Storage>) -> Self {
-        JsonLog { config, storage, writer: Mutex::new(State::Idle) }
+        FileLog { config, storage, writer: Mutex::new(State::Idle) }
     }
 
     fn files(&self) -> Segments {
@@ -102,13 +104,13 @@ impl JsonLog {
 }
 
 #[async_trait]
-impl Backend for JsonLog {
+impl Backend for FileLog {
     fn name(&self) -> &'static str {
-        "json"
+        if self.config.rotation.is_some() { "rotating" } else { "json" }
     }
 
     fn address(&self) -> String {
-        format!("json:{}", self.config.path.display())
+        format!("{}:{}", self.name(), self.config.path.display())
     }
 
     async fn append(&self, facts: &[Fact]) -> Result<Appended> {
