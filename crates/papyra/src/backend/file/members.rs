@@ -76,20 +76,30 @@ impl Members {
     /// # Errors
     /// `NotFound` if there is no file, or if one went while this looked.
     pub(super) fn of(log: &Segments) -> Result<Members> {
-        let failed = |error| Error::io("look into the directory of", log.path(), error);
-        if !log.is_directory() {
-            let temporaries = replace::leftovers(log.path()).map_err(failed)?;
-            return Ok(Members { files: vec![Member::alone(log.path())], temporaries, ..Members::default() });
+        let failed = |error| Error::io("look into the directory of", log.home(), error);
+        if !is_set(log) {
+            let temporaries = replace::leftovers(log.home()).map_err(failed)?;
+            return Ok(Members { files: vec![Member::alone(log.home())], temporaries, ..Members::default() });
         }
         let mut members = Members::default();
-        let listed = log.list()?;
-        let mut beginnings = Vec::with_capacity(listed.len());
-        for segment in &listed {
+        let listing = log.list_existing()?;
+        let mut beginnings = Vec::with_capacity(listing.segments.len());
+        for segment in &listing.segments {
             beginnings.push(Beginning::of(&segment.path)?);
         }
-        (members.strays, members.temporaries) = log.others()?;
+        for path in listing.strangers {
+            let name = path.file_name().unwrap_or_default();
+            // Directories and hidden files are nobody's business: `lost+found`, what a network's file system leaves.
+            if name.as_encoded_bytes().starts_with(b".") || path.is_dir() {
+                continue;
+            }
+            match replace::replaced_by(name) {
+                Some(_) => members.temporaries.push(path),
+                None => members.strays.push(path),
+            }
+        }
         members.log_id = most_frequent(&beginnings);
-        for (segment, beginning) in listed.into_iter().zip(beginnings) {
+        for (segment, beginning) in listing.segments.into_iter().zip(beginnings) {
             let mut member = Member { path: segment.path, number: Some(segment.number), ..Member::default() };
             match beginning {
                 Beginning::Header(header) if members.log_id.as_ref() != Some(&header.log_id) => {
@@ -116,7 +126,7 @@ impl Members {
         members.set_aside_leftovers();
         members.find_bounds();
         match members.files.is_empty() {
-            true => Err(storage::no_log(log.path())),
+            true => Err(storage::no_log(log.home())),
             false => Ok(members),
         }
     }
@@ -195,6 +205,11 @@ fn most_frequent(beginnings: &[Beginning]) -> Option<String> {
     ids().for_each(|id| *counts.entry(id).or_default() += 1);
     let most = counts.values().copied().max()?;
     ids().find(|id| counts[id] == most).map(str::to_owned)
+}
+
+/// Whether a log may have several files.
+pub(super) fn is_set(log: &Segments) -> bool {
+    matches!(log, Segments::Directory(_))
 }
 
 /// Whether a file went away while the log was looked at: then the log is looked at anew.

@@ -85,10 +85,6 @@ impl FileLog {
         FileLog { config, storage, writer: Mutex::new(State::Idle) }
     }
 
-    fn files(&self) -> Segments {
-        Segments::One(self.config.path.clone())
-    }
-
     fn writer(&self) -> Result<Arc<Writer>> {
         let mut state = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         match &*state {
@@ -130,12 +126,12 @@ impl Backend for FileLog {
     }
 
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
-        let (log, name, address) = (self.files(), self.name(), self.address());
+        let (log, name, address) = (Segments::of(&self.config), self.name(), self.address());
         threads::run("papyra-scan", move || scan::scan(&log, options, name, &address)).await
     }
 
     async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
-        let (log, own, wanted) = (self.files(), self.config.clone(), config.clone());
+        let (log, own, wanted) = (Segments::of(&self.config), self.config.clone(), config.clone());
         let (name, address) = (self.name(), self.address());
         threads::run("papyra-recover", move || recover::recover(&log, &own, &wanted, name, &address)).await
     }

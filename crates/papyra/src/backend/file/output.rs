@@ -72,6 +72,11 @@ impl Output {
         self.header.get_or_insert(header);
     }
 
+    /// Whether one of its headers says that so much was dropped.
+    pub(super) fn says_dropped(&self, through: u64) -> bool {
+        self.dropped_through >= through
+    }
+
     pub(super) fn has_header(&self) -> bool {
         self.own_header().is_some()
     }
@@ -145,12 +150,12 @@ impl Output {
     }
 
     /// Makes the header that certifies what stands in the file, through a number.
-    pub(super) fn certify(&mut self, log_id: &str, through: u64, dropped_through: u64, gains: bool) -> Result<()> {
+    pub(super) fn certify(&mut self, log_id: &str, through: u64, dropped_through: u64, must: bool) -> Result<()> {
         let stands = self.header.as_ref().is_some_and(|own| {
             own.first_seq == self.first && self.number.is_none_or(|number| number == own.segment)
         });
         let is_legacy = self.legacy > 0 && self.kept == 0 && !self.has_header() && self.lost == 0;
-        self.changes = self.touched || gains || !self.late.is_empty() || self.lost > 0 || !stands && !is_legacy;
+        self.changes = self.touched || must || !self.late.is_empty() || self.lost > 0 || !stands && !is_legacy;
         if is_legacy {
             return Ok(());
         }

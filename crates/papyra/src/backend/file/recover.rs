@@ -6,6 +6,7 @@ use super::{
     FileConfig,
     layout::End,
     lock::{HeldLock, LockPaths, SwapLock},
+    members::is_set,
     opened::{Settled, refuse_links},
     quarantine, replace,
     salvage::Salvage,
@@ -25,13 +26,16 @@ pub(super) fn recover(
     name: &str,
     address: &str,
 ) -> Result<RecoveryReport> {
-    let path = log.path();
+    let path = log.home();
     let options = || ScanOptions { progress: wanted.progress.clone(), ..ScanOptions::default() };
     if wanted.mode == RecoveryMode::Quarantine && wanted.quarantine_dir.is_none() {
         return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
             .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));
     }
-    log.must_exist()?;
+    match is_set(log) {
+        true => drop(log.list_existing()?),
+        false => drop(storage::open_for_reading(path)?),
+    }
     if wanted.dry_run || wanted.mode == RecoveryMode::Ignore {
         let mut report =
             RecoveryReport { before: scan::scan(log, options(), name, address)?, ..RecoveryReport::default() };
@@ -82,7 +86,8 @@ pub(super) fn recover(
     report.after = Some(if looked.report.is_clean() {
         looked.report
     } else {
-        let is_alone = !log.is_directory();
+        let is_alone = !is_set(log);
+        let leftovers = looked.members.leftovers.clone();
         let mut salvage = Salvage::plan(looked)?;
         report.lost = salvage.lost;
         for file in salvage.changed().map(|file| &file.member.path) {
@@ -93,6 +98,8 @@ pub(super) fn recover(
         let changed: Vec<_> = salvage.changed().map(|file| file.member.path.clone()).collect();
         report.repaired.extend(changed.into_iter().filter(|file| !report.repaired.contains(file)).collect::<Vec<_>>());
         let after = rewrite(&mut salvage, &locks, &ScanReport::new(name, address), wanted.progress.as_ref())?;
+        // Not before another header says that they were dropped.
+        replace::remove("remove a file of which everything was dropped", &leftovers)?;
         if is_alone { after } else { look()?.report }
     });
     report.quarantined = quarantined;
@@ -107,7 +114,7 @@ fn is_newer(report: &ScanReport) -> bool {
 /// What was found in one of a log's files.
 fn of_file(log: &Segments, path: &Path, found: &ScanReport) -> ScanReport {
     let mut own = found.clone();
-    if log.is_directory() {
+    if is_set(log) {
         own.anomalies.retain(|anomaly| anomaly.path == path);
         own.anomalies_total = own.anomalies.len() as u64;
     }
@@ -134,7 +141,6 @@ fn remove_others(
         }
     }
     replace::remove("remove a temporary file", &members.temporaries)?;
-    replace::remove("remove a file of which everything was dropped", &members.leftovers)?;
     let unborn: Vec<_> = members.unborn.iter().cloned().collect();
     replace::remove("remove the file of an interrupted rotation", &unborn)?;
     Ok(strange.count() + members.temporaries.len() > 0)

@@ -238,6 +238,10 @@ impl Salvage {
             sealed.push((codec::is_sealed(&line[..line.len() - 1]).unwrap_or_default(), line.len() as u64));
         }
         let due = self.next.seq - 1;
+        // Readers look for what was dropped in the oldest and in the newest file.
+        let dropped = self.outputs[0].first - 1;
+        let unsaid = !self.outputs[0].says_dropped(dropped.min(dropped_through))
+            && !self.outputs[count - 1].says_dropped(dropped.min(dropped_through));
         for (at, output) in self.outputs.iter_mut().enumerate() {
             let is_last = at + 1 == count;
             let last = if is_last { due } else { output.last };
@@ -246,7 +250,8 @@ impl Salvage {
                 sealed.iter().for_each(|(crc, len)| output.seal(*crc, *len));
             }
             let through = if is_last { next.seq - 1 } else { last };
-            output.certify(&log_id, through, dropped_through, is_last && !sealed.is_empty())?;
+            let must = is_last && !sealed.is_empty() || at == 0 && unsaid;
+            output.certify(&log_id, through, dropped_through, must)?;
         }
         self.log_id = Some(log_id);
         Ok(())

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use super::{
     lock,
-    members::{self, Member, Members},
+    members::{self, Member, Members, is_set},
     pass::{Pass, Passed},
     segments::Segments,
     stretch::Stretch,
@@ -26,7 +26,7 @@ pub(super) fn scan(log: &Segments, options: ScanOptions, name: &str, address: &s
     // A writer may also have begun right after the probe, and maintenance puts one file after the other in its place.
     let is_at_work = || {
         let locks = log.locks();
-        first.live_writer || lock::is_held(&locks.writer) || log.is_directory() && lock::is_held(&locks.maintenance)
+        first.live_writer || lock::is_held(&locks.writer) || is_set(log) && lock::is_held(&locks.maintenance)
     };
     if first.is_clean() || !is_at_work() {
         return Ok(first);
@@ -83,7 +83,7 @@ pub(super) fn look(log: &Segments, options: ScanOptions, report: ScanReport, own
     loop {
         match attempt(log, &options, report.clone(), own_maintenance) {
             // Compaction drops whole files; what is left is looked at from the beginning.
-            Err(error) if log.is_directory() && members::went(&error) && tries < TRIES => tries += 1,
+            Err(error) if is_set(log) && members::went(&error) && tries < TRIES => tries += 1,
             looked => return looked,
         }
     }
@@ -99,7 +99,7 @@ fn attempt(log: &Segments, options: &ScanOptions, mut report: ScanReport, own_ma
         let failed = |error| Error::io("read", &member.path, error);
         let size = file.metadata().map_err(failed)?.len();
         let sound = pass.file(&member, &file, size).map_err(failed)?;
-        let held = (!log.is_directory()).then_some(file);
+        let held = (!is_set(log)).then_some(file);
         files.push(LookedFile { member, size, sound, touched: false, held });
         if pass.is_over() {
             break;
