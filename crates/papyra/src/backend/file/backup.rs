@@ -174,8 +174,8 @@ fn send(file: &Arc<File>, extent: &Extent, path: &Path, sink: &mut dyn PartSink)
     if extent.tail == Tail::NeedsNewline {
         sink.write(b"\n")?;
     }
-    let pass = Pass::new(path, ScanOptions::default(), ScanReport::default());
-    let report = pass.run(file, extent.lines).map_err(failed)?.report;
+    let pass = Pass::new(ScanOptions::default(), ScanReport::default());
+    let report = pass.run(path, file, extent.lines).map_err(failed)?.report;
     let mut figures = Figures::of(&report);
     extent.last.into_iter().for_each(|(seq, timestamp)| figures.add(Position::from_seq(seq), timestamp));
     sink.end(figures)

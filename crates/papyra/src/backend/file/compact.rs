@@ -32,7 +32,8 @@ pub(super) fn compact(config: &FileConfig, wanted: &CompactionConfig, name: &str
     refuse_links(path)?;
     let locks = LockPaths::beside(path);
     let _maintenance = HeldLock::take(&locks.maintenance, "compact", config.lock_timeout, path)?;
-    replace::remove_leftovers(path)?;
+    let left = replace::leftovers(path).map_err(|error| Error::io("look into the directory of", path, error))?;
+    replace::remove("remove a temporary file", &left)?;
     let mut swap = SwapLock::open(&locks.swap)?;
     for _ in 0..TRIES {
         if attempt(path, wanted, &mut swap, &mut report)? {

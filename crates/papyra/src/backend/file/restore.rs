@@ -40,7 +40,7 @@ pub(super) fn restore(config: &FileConfig, from: &Stored, name: &str, address: &
         }
     };
     let options = ScanOptions { progress: from.progress.clone(), ..ScanOptions::default() };
-    let mut scan = scan::scan(built.home(), options, name, address)?;
+    let mut scan = scan::scan(&built, options, name, address)?;
     for anomaly in &mut scan.anomalies {
         anomaly.path = match anomaly.path.strip_prefix(place.aside()) {
             Ok(file) if matches!(log, Segments::Directory(_)) => target.join(file),
