@@ -8,6 +8,7 @@ mod compact;
 mod config;
 mod early_sync;
 mod encoded;
+mod fates;
 mod findings;
 mod gaps;
 mod judge;
