@@ -4,6 +4,7 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/observing.md")]
+#[doc = include_str!("../../../docs/operations/hybrid.md")]
 #[doc = include_str!("../../../docs/operations/startup-checks.md")]
 struct Pages;
 
@@ -20,6 +21,7 @@ mod dsn;
 mod entry_stream;
 mod error;
 mod fact;
+mod fates;
 mod json;
 mod log;
 mod log_options;
@@ -28,6 +30,7 @@ mod nearest;
 pub mod observe;
 mod open;
 mod options;
+mod part;
 mod payload;
 mod position;
 mod progress;
@@ -43,22 +46,27 @@ pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend,
     file::{FileConfig, JsonLog},
+    hybrid::Hybrid,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dsn::Dsn;
 pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
+pub use fates::{Fates, Refusal};
 pub use log::Log;
 pub use log_options::LogOptions;
 pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
+pub use part::Part;
 pub use payload::Payload;
 pub use position::{Entry, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
-pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
+pub use report::{
+    Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, PartError, PartReport, RecoveryReport, ScanReport,
+};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};
 pub use stats::Stats;
