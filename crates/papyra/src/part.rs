@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, Error, ErrorKind, Kind, ReadOptions, RecoveryConfig, Result, Retention};
+use crate::{Backend, Error, ErrorKind, Kind, ReadOptions, Result, Retention};
 
 /// A part of a log: some kinds of facts, the backend that keeps them, and what stays visible of them.
 #[derive(Clone, Debug)]
@@ -58,13 +58,6 @@ pub(crate) fn asked<'a>(
         .with_cure("say of which kind the entry at this position is")),
         _ => Ok(asked),
     }
-}
-
-/// How a part is to be recovered: what is kept aside has a directory of its own, or files of the same name would meet.
-pub(crate) fn recovery_of(kinds: &[Kind], config: &RecoveryConfig) -> RecoveryConfig {
-    let name = kinds.first().map_or("", |kind| kind.as_str());
-    let quarantine_dir = config.quarantine_dir.as_ref().map(|directory| directory.join(name));
-    RecoveryConfig { quarantine_dir, ..config.clone() }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Anomaly, AnomalyKind, Error, ErrorKind, Log, PartReport, Progress, RecoveryConfig, RecoveryMode, RecoveryReport,
-    Result, ScanOptions, ScanReport, part, report::any_done,
+    Result, ScanOptions, ScanReport, report::any_done,
 };
 
 /// What the startup check does about damage.
@@ -184,14 +184,14 @@ pub async fn check(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
 async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
     let mut parts = Vec::new();
     for (kinds, part) in log.parts() {
-        let config = StartupConfig { recovery: part::recovery_of(kinds, &config.recovery), ..config.clone() };
+        let config = StartupConfig { recovery: config.recovery.for_part(kinds), ..config.clone() };
         parts.push(PartReport::new(kinds, part.address(), check_one(part, &config).await));
     }
-    if parts.is_empty() { check_one(log, config).await } else { Ok(together(log, any_done(parts)?)) }
+    if parts.is_empty() { check_one(log, config).await } else { together(log, any_done(parts)?) }
 }
 
 /// What the checks of all parts come to.
-fn together(log: &Log, parts: Vec<PartReport<StartupReport>>) -> StartupReport {
+fn together(log: &Log, parts: Vec<PartReport<StartupReport>>) -> Result<StartupReport> {
     use StartupVerdict::{Damaged, Failed, Healthy, NoLog, Recovered, StillDamaged, Tolerated, Unsupported};
     let gravest = [Failed, StillDamaged, Damaged, Recovered, Tolerated, Healthy, Unsupported];
     let verdicts = |part: &PartReport<StartupReport>| match &part.report {
@@ -211,12 +211,14 @@ fn together(log: &Log, parts: Vec<PartReport<StartupReport>>) -> StartupReport {
             recoveries.push(PartReport::new(kinds, log, Ok(recovery)));
         }
     }
-    StartupReport {
-        verdict: verdict.unwrap_or(NoLog),
-        scan: (!scans.is_empty()).then(|| ScanReport::of_parts(name, log.address(), scans)),
-        recovery: (!recoveries.is_empty()).then(|| RecoveryReport::of_parts(name, &log.address(), recoveries)),
-        parts,
+    let mut whole = StartupReport { parts, ..StartupReport::new(verdict.unwrap_or(NoLog)) };
+    if !scans.is_empty() {
+        whole.scan = Some(ScanReport::of_parts(name, log.address(), scans)?);
     }
+    if !recoveries.is_empty() {
+        whole.recovery = Some(RecoveryReport::of_parts(name, &log.address(), recoveries)?);
+    }
+    Ok(whole)
 }
 
 async fn check_one(log: &Log, config: &StartupConfig) -> Result<StartupReport> {

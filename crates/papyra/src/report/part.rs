@@ -105,7 +105,14 @@ pub(crate) fn any_done<T>(parts: Vec<PartReport<T>>) -> Result<Vec<PartReport<T>
 
 impl ScanReport {
     /// What the scans of all parts come to together; a part that could not be scanned leaves the whole unclean.
-    pub(crate) fn of_parts(backend: &str, log: String, parts: Vec<PartReport<ScanReport>>) -> Self {
+    ///
+    /// # Errors
+    /// If no part was scanned: why.
+    pub fn of_parts(backend: &str, log: impl Into<String>, parts: Vec<PartReport<ScanReport>>) -> Result<Self> {
+        Ok(ScanReport::sum(backend, log.into(), any_done(parts)?))
+    }
+
+    fn sum(backend: &str, log: String, parts: Vec<PartReport<ScanReport>>) -> Self {
         let mut whole = ScanReport::new(backend, log);
         for part in &parts {
             let Some(found) = &part.report else { continue };
@@ -138,7 +145,11 @@ impl ScanReport {
 
 impl RecoveryReport {
     /// What the recoveries of all parts come to together.
-    pub(crate) fn of_parts(backend: &str, log: &str, parts: Vec<PartReport<RecoveryReport>>) -> Self {
+    ///
+    /// # Errors
+    /// If there was none of any part: why.
+    pub fn of_parts(backend: &str, log: &str, parts: Vec<PartReport<RecoveryReport>>) -> Result<Self> {
+        let parts = any_done(parts)?;
         let done = || parts.iter().filter_map(|part| part.report.as_ref());
         let scans = |of: fn(&RecoveryReport) -> &ScanReport| {
             let scans = parts.iter().map(|part| PartReport {
@@ -147,10 +158,10 @@ impl RecoveryReport {
                 report: part.report.as_ref().map(|report| of(report).clone()),
                 error: part.error.clone(),
             });
-            ScanReport::of_parts(backend, log.to_owned(), scans.collect())
+            ScanReport::sum(backend, log.to_owned(), scans.collect())
         };
         let changed = done().any(|report| report.after.is_some());
-        RecoveryReport {
+        Ok(RecoveryReport {
             before: scans(|report| &report.before),
             // A part that was left as it was is as it was before.
             after: changed.then(|| scans(|report| report.after.as_ref().unwrap_or(&report.before))),
@@ -159,15 +170,19 @@ impl RecoveryReport {
             lost: done().map(|report| report.lost).sum(),
             proven: done().all(|report| report.after.is_none() || report.proven),
             parts,
-        }
+        })
     }
 }
 
 impl CompactionReport {
     /// What the compactions of all parts come to together.
-    pub(crate) fn of_parts(backend: &str, parts: Vec<PartReport<CompactionReport>>) -> Self {
+    ///
+    /// # Errors
+    /// If no part was compacted: why.
+    pub fn of_parts(backend: &str, parts: Vec<PartReport<CompactionReport>>) -> Result<Self> {
+        let parts = any_done(parts)?;
         let done = || parts.iter().filter_map(|part| part.report.as_ref());
-        CompactionReport {
+        Ok(CompactionReport {
             backend: backend.to_owned(),
             before_records: done().map(|report| report.before_records).sum(),
             after_records: done().map(|report| report.after_records).sum(),
@@ -175,7 +190,7 @@ impl CompactionReport {
             after_bytes: done().map(|report| report.after_bytes).sum(),
             changed: done().any(|report| report.changed),
             parts,
-        }
+        })
     }
 }
 
@@ -218,7 +233,7 @@ mod tests {
         let mut audits = ScanReport::new("json", "json:audit");
         audits.count(Kind::Audit);
         let parts = vec![part(Kind::Event, Ok(events)), part(Kind::Audit, Ok(audits))];
-        let whole = ScanReport::of_parts("hybrid", String::new(), parts);
+        let whole = ScanReport::of_parts("hybrid", String::new(), parts).unwrap();
         assert_eq!((whole.entries["event"], whole.entries["audit"], whole.anomalies_total), (1, 2, 1));
         assert_eq!(whole.notes.len(), 1);
         assert!(whole.notes[0].starts_with("json:event: 1 facts of the kind audit"), "{:?}", whole.notes);

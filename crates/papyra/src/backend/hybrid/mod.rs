@@ -14,8 +14,7 @@ use async_trait::async_trait;
 use self::state::State;
 use crate::{
     Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Fact, Kind, Part, PartReport, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part,
-    report::{any_done, in_words},
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
 };
 
 /// A log whose kinds of facts live in different places.
@@ -103,16 +102,16 @@ impl Backend for Hybrid {
             let result = part.backend.scan(options.clone()).await;
             reports.push(PartReport::new(&part.kinds, part.backend.address(), result));
         }
-        Ok(ScanReport::of_parts(self.name(), self.address(), any_done(reports)?))
+        ScanReport::of_parts(self.name(), self.address(), reports)
     }
 
     async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
         let mut reports = Vec::new();
         for part in &self.parts {
-            let result = part.backend.recover(&part::recovery_of(&part.kinds, config)).await;
+            let result = part.backend.recover(&config.for_part(&part.kinds)).await;
             reports.push(PartReport::new(&part.kinds, part.backend.address(), result));
         }
-        Ok(RecoveryReport::of_parts(self.name(), &self.address(), any_done(reports)?))
+        RecoveryReport::of_parts(self.name(), &self.address(), reports)
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
@@ -121,7 +120,7 @@ impl Backend for Hybrid {
             let result = part.backend.compact(config).await;
             reports.push(PartReport::new(&part.kinds, part.backend.address(), result));
         }
-        Ok(CompactionReport::of_parts(self.name(), any_done(reports)?))
+        CompactionReport::of_parts(self.name(), reports)
     }
 
     async fn close(&self) -> Result<()> {
