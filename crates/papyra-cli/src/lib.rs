@@ -36,6 +36,7 @@ mod help;
 mod inspect;
 mod manual;
 mod metrics;
+mod parts;
 mod persistence;
 mod recovery;
 mod report;

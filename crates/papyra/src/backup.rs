@@ -41,7 +41,7 @@ use serde::Serialize;
 
 pub use self::{
     check::Mismatch,
-    manifest::{Manifest, PartRecord},
+    manifest::{Manifest, PieceRecord},
     shelf::{BackupState, Listed},
 };
 use self::{

@@ -1,5 +1,7 @@
 //! From an address to a log: the only place that names the backends.
 
+mod kinds;
+
 use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use crate::{

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::manifest::{DATA, MANIFEST, Manifest, PartRecord};
+use super::manifest::{DATA, MANIFEST, Manifest, PieceRecord};
 use crate::{
     Error, Progress, Result,
     disk::{self, Identity},
@@ -96,7 +96,7 @@ fn strangers(directory: &Path, shown: &str, expected: &HashSet<&str>, found: &mu
 /// What is wrong with a part.
 pub(super) fn part_of(
     data: &Path,
-    part: &PartRecord,
+    part: &PieceRecord,
     known: &mut Known,
     progress: Option<&Progress>,
 ) -> Result<Option<String>> {

@@ -56,13 +56,13 @@ pub struct Manifest {
     /// What was left out on purpose.
     pub left_out: Vec<String>,
     /// The parts, in the order of the log.
-    pub parts: Vec<PartRecord>,
+    pub parts: Vec<PieceRecord>,
 }
 
 /// One part of a backup: a file below `data`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct PartRecord {
+pub struct PieceRecord {
     /// The file's name.
     pub name: String,
     /// Its length.
@@ -176,7 +176,7 @@ pub(super) mod tests {
     use crate::AnomalyKind;
 
     pub(crate) fn sample() -> Manifest {
-        let part = |name: &str, bytes| PartRecord {
+        let part = |name: &str, bytes| PieceRecord {
             name: name.to_owned(),
             bytes,
             blake3: blake3::hash(b"x").to_string(),

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::manifest::{MANIFEST, Manifest, PartRecord};
+use super::manifest::{MANIFEST, Manifest, PieceRecord};
 use crate::{Error, Figures, Result, disk::Identity};
 
 /// What the name of a folder ends in that is still being filled, or was never finished.
@@ -137,7 +137,7 @@ pub(super) fn list(directory: &Path) -> Result<Vec<Listed>> {
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
     pub(super) backup: String,
-    pub(super) record: PartRecord,
+    pub(super) record: PieceRecord,
 }
 
 /// The files of the newest backups of each log that never change any more, by name and mark.

@@ -11,10 +11,10 @@ use std::{
 
 use super::{
     check::{self, Known},
-    manifest::{DATA, MANIFEST, Manifest, PartRecord},
+    manifest::{DATA, MANIFEST, Manifest, PieceRecord},
     shelf::{self, Earlier},
 };
-use crate::{Copied, Error, ErrorKind, Figures, Part, PartSink, Progress, Result, Timestamp, disk};
+use crate::{Copied, Error, ErrorKind, Figures, Piece, PieceSink, Progress, Result, Timestamp, disk};
 
 /// How often a name is tried that others have.
 const TRIES: u32 = 1_000;
@@ -29,7 +29,7 @@ pub(super) struct Staging {
     /// Holds the lock that tells others that the folder is in use.
     _lock: File,
     earlier: HashMap<(String, String), Earlier>,
-    records: HashMap<String, PartRecord>,
+    records: HashMap<String, PieceRecord>,
     writing: Option<Writing>,
     progress: Option<Progress>,
     pub(super) copied_bytes: u64,
@@ -43,7 +43,7 @@ pub(super) struct Staging {
 /// A part whose bytes come in.
 #[derive(Debug)]
 struct Writing {
-    part: Part,
+    part: Piece,
     path: PathBuf,
     file: File,
     hasher: blake3::Hasher,
@@ -104,7 +104,7 @@ impl Staging {
         self.folder.join(DATA)
     }
 
-    fn begin_part(&mut self, part: &Part) -> Result<bool> {
+    fn begin_part(&mut self, part: &Piece) -> Result<bool> {
         if !disk::is_plain_name(&part.name) {
             let message = format!("{:?} is no plain name of a file, so no part of a backup can have it", part.name);
             return Err(Error::new(ErrorKind::Internal, message));
@@ -136,7 +136,7 @@ impl Staging {
     }
 
     /// Takes a file of an earlier backup that is known to have the same bytes, if it still has them.
-    fn take_earlier(&mut self, part: &Part, path: &Path) -> Result<bool> {
+    fn take_earlier(&mut self, part: &Piece, path: &Path) -> Result<bool> {
         let Some(mark) = &part.mark else { return Ok(false) };
         let key = (part.name.clone(), mark.clone());
         let Some(earlier) = self.earlier.get(&key).cloned() else { return Ok(false) };
@@ -182,7 +182,7 @@ impl Staging {
         disk::forget(&file, 0, 0);
         self.copied_bytes += len;
         let blake3 = hasher.finalize().to_string();
-        let record = PartRecord { name: part.name.clone(), bytes: len, blake3, figures, mark: part.mark };
+        let record = PieceRecord { name: part.name.clone(), bytes: len, blake3, figures, mark: part.mark };
         self.records.insert(part.name, record);
         Ok(())
     }
@@ -269,8 +269,8 @@ impl Sink {
     }
 }
 
-impl PartSink for Sink {
-    fn begin(&mut self, part: &Part) -> Result<bool> {
+impl PieceSink for Sink {
+    fn begin(&mut self, part: &Piece) -> Result<bool> {
         self.staging().begin_part(part)
     }
 

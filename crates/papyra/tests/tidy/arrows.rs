@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "disk",
             "error",
             "fact",
+            "fates",
             "json",
             "payload",
             "position",
@@ -24,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "retention",
         ],
     ),
-    ("contract", &["backend", "codec", "entry_stream", "options", "parts"]),
+    ("contract", &["backend", "codec", "entry_stream", "options", "part", "pieces"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
     ("held", &["backup", "conformance", "log", "metrics", "observe", "recorder", "startup", "stats"]),

@@ -22,7 +22,7 @@ use super::{
     storage,
 };
 use crate::{
-    Clock, Copied, Error, ErrorKind, Figures, Part, PartSink, Position, Result, ScanOptions, ScanReport, SystemClock,
+    Clock, Copied, Error, ErrorKind, Figures, Piece, PieceSink, Position, Result, ScanOptions, ScanReport, SystemClock,
     codec, disk,
 };
 
@@ -39,7 +39,7 @@ const MAX_STRANGERS: usize = 100;
 /// What a log is called in a backup whose own name no backup can carry.
 const NAMELESS: &str = "log";
 
-pub(super) fn copy(config: &FileConfig, scheme: &str, sink: &mut dyn PartSink) -> Result<Copied> {
+pub(super) fn copy(config: &FileConfig, scheme: &str, sink: &mut dyn PieceSink) -> Result<Copied> {
     let log = Segments::of(config);
     if let Some(last) = log.list_existing()?.segments.last() {
         drop(storage::open_for_reading(&last.path)?);
@@ -99,7 +99,7 @@ impl Moment {
     }
 
     /// Hands the files over, the oldest first; `false` if the writer dropped one before it could be opened.
-    fn hand_over(mut self, copied: &mut Copied, sink: &mut dyn PartSink) -> Result<bool> {
+    fn hand_over(mut self, copied: &mut Copied, sink: &mut dyn PieceSink) -> Result<bool> {
         let extent = Extent::of_active(&self.file, self.size, &self.active.path)?;
         let header = extent.layout.as_ref().and_then(|layout| layout.header.as_ref());
         copied.format = header.map(|_| codec::FORMAT);
@@ -118,14 +118,14 @@ impl Moment {
             let Some((segment, file)) = ahead.pop_front() else { break };
             let metadata = file.metadata().map_err(|error| Error::io("look at", &segment.path, error))?;
             let whole = Extent::whole(metadata.len());
-            let mut part = Part::new(name(&segment, false)).with_bytes(whole.len());
+            let mut part = Piece::new(name(&segment, false)).with_bytes(whole.len());
             part.mark = copied.log_id.as_deref().and_then(|log_id| mark(log_id, &metadata));
             copied.parts.push(part.name.clone());
             if sink.begin(&part)? {
                 send(&file, &whole, &segment.path, sink)?;
             }
         }
-        let part = Part::new(name(&self.active, single)).with_bytes(extent.len());
+        let part = Piece::new(name(&self.active, single)).with_bytes(extent.len());
         copied.left_out = self.left_out;
         copied.left_out.extend(extent.left_out(&part.name));
         copied.parts.push(part.name.clone());
@@ -158,7 +158,7 @@ fn mark(log_id: &str, of: &std::fs::Metadata) -> Option<String> {
 }
 
 /// Hands over the bytes of one file, and what is in them.
-fn send(file: &Arc<File>, extent: &Extent, path: &Path, sink: &mut dyn PartSink) -> Result<()> {
+fn send(file: &Arc<File>, extent: &Extent, path: &Path, sink: &mut dyn PieceSink) -> Result<()> {
     let failed = |error| Error::io("read", path, error);
     let mut block = vec![0; BLOCK];
     let mut at = 0;

@@ -158,7 +158,7 @@ impl Members {
 
 impl Member {
     /// The header, if it stands in the file that it names.
-    fn standing(&self) -> Option<&Header> {
+    pub(super) fn standing(&self) -> Option<&Header> {
         self.header.as_ref().filter(|header| Some(header.segment) == self.number)
     }
 

@@ -11,6 +11,7 @@ mod config;
 mod delivery;
 mod early_sync;
 mod encoded;
+mod fates;
 mod findings;
 mod gaps;
 mod judge;
@@ -60,7 +61,7 @@ pub use rotation::Rotation;
 use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
     Appended, Backend, Backups, CompactionConfig, CompactionReport, Copied, EntryStream, Error, ErrorKind, Fact,
-    PartSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
+    PieceSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
 };
 
 /// A log in one NDJSON file, or in a directory of them.
@@ -165,7 +166,7 @@ impl Backend for FileLog {
 
 #[async_trait]
 impl Backups for FileLog {
-    async fn copy(&self, mut sink: Box<dyn PartSink>) -> Result<Copied> {
+    async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
         let (own, name) = (self.config.clone(), self.name());
         threads::run("papyra-backup", move || backup::copy(&own, name, &mut *sink)).await
     }

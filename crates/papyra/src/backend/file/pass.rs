@@ -29,6 +29,8 @@ pub(super) struct Ended {
     pub(super) report: ScanReport,
     /// For each file whether bytes of it are not as or where they should be.
     pub(super) touched: Vec<bool>,
+    /// The highest number that the files account for.
+    pub(super) accounted: u64,
 }
 
 /// What is known while a pass goes on.
@@ -207,9 +209,9 @@ impl Pass {
                 report.legacy_lines
             ));
         }
-        let touched = findings.touched().collect();
+        let (touched, accounted) = (findings.touched().collect(), sequence.accounted());
         findings.finish(&sequence, &mut report);
-        Ended { report, touched }
+        Ended { report, touched, accounted }
     }
 
     /// Takes in a stretch of sound lines, if it continues what stands before it.

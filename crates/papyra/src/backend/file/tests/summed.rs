@@ -140,7 +140,7 @@ fn a_compaction_by_stretches_keeps_what_one_line_by_line_keeps() {
         let (file, size) = (seen.files[0].open().unwrap(), seen.files[0].size);
         assert!(seen.report.is_clean() && seen.files[0].sound.len() > 5, "{:?}", seen.report);
         let unsummed = Passed { report: seen.report, sound: Vec::new() };
-        let plan = Plan::of(&place.path, &file, size, &unsummed, &config).unwrap();
+        let plan = Plan::of(&place.path, &file, size, &unsummed, config.retention.cut(config.now)).unwrap();
         let mut expected = CompactionReport::default();
         plan.report(&mut expected);
         let single = Place::with(&log_of(round));

@@ -26,7 +26,7 @@ pub trait Backups: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` if there is no log; `Locked` if a recovery or a compaction is at work.
-    async fn copy(&self, sink: Box<dyn PartSink>) -> Result<Copied>;
+    async fn copy(&self, sink: Box<dyn PieceSink>) -> Result<Copied>;
 
     /// Makes a log of the parts of a backup, in the place that this backend's address names.
     ///
@@ -39,14 +39,14 @@ pub trait Backups: Send + Sync {
 }
 
 /// Takes the parts of a log, one after the other: `begin`, `write` as often as needed, `end`.
-pub trait PartSink: Send {
+pub trait PieceSink: Send {
     /// A part begins. Says whether its bytes are wanted: not if they came already or an earlier backup has them, and then
     /// neither `write` nor `end` may follow. Any other part that was begun before begins anew, and what came of it is
     /// forgotten.
     ///
     /// # Errors
     /// If the name is no plain name of a file, or no place can be found for the part.
-    fn begin(&mut self, part: &Part) -> Result<bool>;
+    fn begin(&mut self, part: &Piece) -> Result<bool>;
 
     /// The next bytes of the part.
     ///
@@ -64,7 +64,7 @@ pub trait PartSink: Send {
 /// A part of a log, before its bytes come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Part {
+pub struct Piece {
     /// Its name: a plain name of a file, unlike all others of the log.
     pub name: String,
     /// How many bytes will come, where that is known.
@@ -74,10 +74,10 @@ pub struct Part {
     pub mark: Option<String>,
 }
 
-impl Part {
+impl Piece {
     /// A part that still changes.
     pub fn new(name: impl Into<String>) -> Self {
-        Part { name: name.into(), bytes: None, mark: None }
+        Piece { name: name.into(), bytes: None, mark: None }
     }
 
     /// Says how many bytes will come.

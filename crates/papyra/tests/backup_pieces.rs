@@ -9,13 +9,13 @@ use std::{
 
 use async_trait::async_trait;
 use papyra::{
-    Appended, Backend, Backups, Copied, Error, ErrorKind, Fact, Figures, Log, Part, PartSink, Restored, Result,
+    Appended, Backend, Backups, Copied, Error, ErrorKind, Fact, Figures, Log, Piece, PieceSink, Restored, Result,
     ScanReport, Schemes, Stored,
     backup::{BackupDir, BackupOptions, Made},
 };
 
 /// Parts with their bytes; one without bytes is where the copying fails.
-type Shelf = Arc<Mutex<Vec<(Part, Option<&'static str>)>>>;
+type Shelf = Arc<Mutex<Vec<(Piece, Option<&'static str>)>>>;
 
 #[derive(Clone, Debug, Default)]
 struct Shelved(Shelf, Arc<Mutex<Vec<String>>>);
@@ -41,12 +41,12 @@ impl Backend for Shelved {
 
 #[async_trait]
 impl Backups for Shelved {
-    async fn copy(&self, mut sink: Box<dyn PartSink>) -> Result<Copied> {
+    async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
         let mut copied = Copied::from("shelf:top");
         copied.log_id = Some("top".to_owned());
         for (part, bytes) in self.0.lock().unwrap().iter() {
             // One that was begun in vain and went away.
-            assert!(sink.begin(&Part::new("passing"))?);
+            assert!(sink.begin(&Piece::new("passing"))?);
             sink.write(b"half")?;
             if !sink.begin(part)? {
                 copied.parts.push(part.name.clone());
@@ -80,7 +80,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn with(parts: Vec<(Part, Option<&'static str>)>) -> Scene {
+    fn with(parts: Vec<(Piece, Option<&'static str>)>) -> Scene {
         let dir = tempfile::tempdir().unwrap();
         let shelf = Shelved(Arc::new(Mutex::new(parts)), Arc::default());
         let backups = Schemes::new().backups(dir.path());
@@ -96,8 +96,8 @@ impl Scene {
     }
 }
 
-fn marked(name: &str, mark: &str) -> Part {
-    Part::new(name).with_mark(mark)
+fn marked(name: &str, mark: &str) -> Piece {
+    Piece::new(name).with_mark(mark)
 }
 
 fn links(made: &Made, name: &str) -> u64 {
@@ -106,7 +106,7 @@ fn links(made: &Made, name: &str) -> u64 {
 
 #[tokio::test]
 async fn parts_come_back_as_they_were_given() {
-    let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Part::new("b"), Some("beta"))]);
+    let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Piece::new("b"), Some("beta"))]);
     let made = scene.create().await.unwrap();
     assert_eq!((made.copied_bytes, made.manifest.bytes, made.manifest.anomalies_total), (9, 9, None));
     let files = fs::read_dir(made.path.join("data")).unwrap().count();
@@ -120,7 +120,7 @@ async fn parts_come_back_as_they_were_given() {
 
 #[tokio::test]
 async fn a_part_that_never_changes_is_shared_and_outlives_the_older_backup() {
-    let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Part::new("b"), Some("beta"))]);
+    let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Piece::new("b"), Some("beta"))]);
     let first = scene.create().await.unwrap();
     scene.shelf.0.lock().unwrap()[1].1 = Some("beta and more");
     // The bytes of the shared part are not asked for at all.
@@ -139,7 +139,7 @@ async fn a_part_that_never_changes_is_shared_and_outlives_the_older_backup() {
 async fn another_mark_another_length_or_another_log_is_copied() {
     let scene = Scene::with(vec![(marked("a", "1"), Some("alpha"))]);
     scene.create().await.unwrap();
-    for part in [marked("a", "2"), marked("a", "1").with_bytes(4), marked("c", "1"), Part::new("a")] {
+    for part in [marked("a", "2"), marked("a", "1").with_bytes(4), marked("c", "1"), Piece::new("a")] {
         *scene.shelf.0.lock().unwrap() = vec![(part, Some("four"))];
         let made = scene.create().await.unwrap();
         assert_eq!((made.shared_parts, made.copied_bytes), (0, 4));
@@ -169,11 +169,11 @@ async fn damage_of_an_earlier_backup_does_not_spread() {
 async fn a_copy_that_fails_leaves_nothing_and_names_that_lead_elsewhere_are_refused() {
     let outside = "../outside";
     for (part, kind) in [
-        (Part::new("a"), ErrorKind::Unavailable),
-        (Part::new(outside), ErrorKind::Internal),
-        (Part::new("/tmp/x"), ErrorKind::Internal),
-        (Part::new("manifest.json/x"), ErrorKind::Internal),
-        (Part::new("a").with_bytes(99), ErrorKind::Internal),
+        (Piece::new("a"), ErrorKind::Unavailable),
+        (Piece::new(outside), ErrorKind::Internal),
+        (Piece::new("/tmp/x"), ErrorKind::Internal),
+        (Piece::new("manifest.json/x"), ErrorKind::Internal),
+        (Piece::new("a").with_bytes(99), ErrorKind::Internal),
     ] {
         let bytes = if kind == ErrorKind::Unavailable { None } else { Some("bytes") };
         let scene = Scene::with(vec![(part, bytes)]);
