@@ -133,6 +133,11 @@ fn a_backup_beside_a_writer_that_rotates_is_a_prefix_with_everything_acknowledge
 }
 
 #[test]
+fn a_backup_beside_a_writer_that_rotates_and_compaction_is_a_stretch_with_everything_acknowledged_before_it() {
+    beside_a_writer(ROTATING, Smaller::ByCompaction(300));
+}
+
+#[test]
 fn a_backup_beside_a_writer_that_drops_its_oldest_files_is_a_stretch_with_everything_acknowledged_before_it() {
     beside_a_writer(&format!("{ROTATING}&max_segments=4"), Smaller::ByItsWriter(200));
 }
