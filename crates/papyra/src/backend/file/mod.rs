@@ -4,8 +4,10 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod beginning;
 mod compact;
 mod config;
+mod delivery;
 mod early_sync;
 mod encoded;
 mod fates;
@@ -15,6 +17,7 @@ mod judge;
 mod layout;
 mod lines;
 mod lock;
+mod log_end;
 mod members;
 mod opened;
 mod output;
@@ -23,9 +26,11 @@ mod plan;
 mod quarantine;
 mod read_back;
 mod reader;
+mod reading;
 mod recent;
 mod recover;
 mod replace;
+mod rotate;
 mod rotation;
 mod runs;
 mod salvage;
@@ -118,8 +123,8 @@ impl Backend for FileLog {
 
     fn read(&self, options: ReadOptions) -> EntryStream {
         let skipped = Arc::new(AtomicU64::new(0));
-        let (path, counter) = (self.config.path.clone(), skipped.clone());
-        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(&path, options, counter) {
+        let (segments, counter) = (Segments::of(&self.config), skipped.clone());
+        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter) {
             Ok(reader) => reader.run(sink),
             Err(error) => drop(sink(Err(error))),
         });

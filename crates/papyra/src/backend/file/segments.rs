@@ -15,6 +15,8 @@ const NAME: &str = "facts";
 const EXTENSION: &str = ".ndjson";
 /// Numbers have at least so many digits, so that `ls` shows them in order.
 const DIGITS: usize = 6;
+/// How often a log is looked at again whose files come and go.
+const TRIES: u32 = 100;
 /// What the locks in a directory are called, whatever its segments are called.
 const LOCKS: &str = "log";
 
@@ -101,6 +103,23 @@ impl Segments {
     pub(super) fn list_existing(&self) -> Result<Listing> {
         let listing = self.list()?;
         if listing.segments.is_empty() { Err(storage::no_log(self.home())) } else { Ok(listing) }
+    }
+
+    /// Looks at what is there, again if a segment was dropped between being listed and being looked at.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no log, and whatever `look` answers.
+    pub(super) fn look<T>(&self, mut look: impl FnMut(&Listing) -> Result<T>) -> Result<(Listing, T)> {
+        let mut tries = 0;
+        loop {
+            let listing = self.list_existing()?;
+            match look(&listing) {
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES && self.list()? != listing => {
+                    tries += 1
+                }
+                looked => return looked.map(|looked| (listing, looked)),
+            }
+        }
     }
 }
 

@@ -18,6 +18,12 @@ pub(super) const MAX_INTERRUPTS: u32 = 1_000;
 pub(super) trait Storage: fmt::Debug + Send + Sync + 'static {
     /// Opens a log's file for appending.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>>;
+    /// Creates a file that is not there yet, for appending.
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in the directory of a file durable.
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The file that a writer appends to.
@@ -38,17 +44,32 @@ pub(super) struct Disk;
 
 impl Storage for Disk {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>> {
-        // O_APPEND: whoever truncates the file (copytruncate) must not make us leave a hole of zeros.
-        // O_NONBLOCK: opening a FIFO for writing would otherwise block for ever.
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(create)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)
-            .map(|file| Box::new(file) as Box<dyn ActiveFile>)
+        for_appending().create(create).open(path).map(boxed)
     }
+
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>> {
+        for_appending().create_new(true).open(path).map(boxed)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()> {
+        sync_directory_of(path)
+    }
+}
+
+fn for_appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // O_APPEND: whoever truncates the file (copytruncate) must not make us leave a hole of zeros.
+    // O_NONBLOCK: opening a FIFO for writing would otherwise block for ever.
+    options.read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+fn boxed(file: File) -> Box<dyn ActiveFile> {
+    Box::new(file)
 }
 
 impl ActiveFile for File {
@@ -109,7 +130,7 @@ pub(super) fn must_be_regular(file: &File, path: &Path) -> Result<()> {
     }
     let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
     Err(Error::new(ErrorKind::Config, format!("`{}` is {what}", path.display()))
-        .with_cure("name the log's file itself: a log of one file is a regular file"))
+        .with_cure("name the log's file itself; a directory of segments is opened with `rotating:`"))
 }
 
 /// Which file a path or a descriptor names.
@@ -161,6 +182,15 @@ pub(super) fn create_directory_of(path: &Path) -> Result<()> {
             .with_source(error)
             .with_cure("create it yourself, or name a place where it can be created")
     })
+}
+
+/// Creates a directory in one that exists.
+pub(super) fn create_directory(directory: &Path) -> Result<()> {
+    let failed = |error| Error::io("create the directory", directory, error);
+    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.and_then(|()| sync_directory_of(directory)).map_err(failed),
+    }
 }
 
 /// Creates a directory and those above it, readable by their owner alone, and makes the new names durable.

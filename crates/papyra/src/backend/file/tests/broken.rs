@@ -40,6 +40,18 @@ impl Storage for Arc<Broken> {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>> {
         Ok(Box::new(OnBroken { disk: self.clone(), file: Disk.open(path, create)?, failed: false }))
     }
+
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>> {
+        Ok(Box::new(OnBroken { disk: self.clone(), file: Disk.begin(path)?, failed: false }))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()> {
+        Disk.sync_directory_of(path)
+    }
 }
 
 impl ActiveFile for OnBroken {
