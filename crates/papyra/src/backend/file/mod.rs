@@ -10,6 +10,7 @@ mod config;
 mod delivery;
 mod early_sync;
 mod encoded;
+mod fates;
 mod findings;
 mod gaps;
 mod judge;
@@ -17,7 +18,9 @@ mod layout;
 mod lines;
 mod lock;
 mod log_end;
+mod members;
 mod opened;
+mod output;
 mod pass;
 mod plan;
 mod quarantine;
@@ -129,13 +132,14 @@ impl Backend for FileLog {
     }
 
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
-        let (path, name, address) = (self.config.path.clone(), self.name(), self.address());
-        threads::run("papyra-scan", move || scan::scan(&path, options, name, &address)).await
+        let (log, name, address) = (Segments::of(&self.config), self.name(), self.address());
+        threads::run("papyra-scan", move || scan::scan(&log, options, name, &address)).await
     }
 
     async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
-        let (own, wanted, name, address) = (self.config.clone(), config.clone(), self.name(), self.address());
-        threads::run("papyra-recover", move || recover::recover(&own, &wanted, name, &address)).await
+        let (log, own, wanted) = (Segments::of(&self.config), self.config.clone(), config.clone());
+        let (name, address) = (self.name(), self.address());
+        threads::run("papyra-recover", move || recover::recover(&log, &own, &wanted, name, &address)).await
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
