@@ -57,12 +57,7 @@ fn replaced_again_and_again(path: &Path) -> Error {
 }
 
 /// Compacts a log of several files.
-fn compact_set(
-    log: &Segments,
-    config: &FileConfig,
-    wanted: &CompactionConfig,
-    name: &str,
-) -> Result<CompactionReport> {
+fn compact_set(log: &Segments, config: &FileConfig, wanted: &CompactionConfig, name: &str) -> Result<CompactionReport> {
     let mut report = CompactionReport { backend: name.to_owned(), ..CompactionReport::default() };
     drop(log.list_existing()?);
     let mut locks = None;

@@ -4,9 +4,9 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 
 use super::{
     compact::swap_in,
+    judge,
     lines::{self, Backward, Forward, Raw},
     lock::SwapLock,
-    judge,
     members::{Member, Members},
     pass::{Pass, Passed},
     plan::Plan,
@@ -16,8 +16,7 @@ use super::{
     storage::Identity,
 };
 use crate::{
-    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Result, ScanOptions, ScanReport,
-    codec::Header,
+    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Result, ScanOptions, ScanReport, codec::Header,
 };
 
 /// How many runs of lines the plans of all files remember at most.
@@ -65,7 +64,8 @@ impl Fates {
         if let Some((path, log_id)) = members.foreign.first() {
             return Err(refused(log, &format!("`{}` is a segment of another log, {log_id}", path.display())));
         }
-        let told = |file: Option<&Member>| file.and_then(|file| file.header.as_ref()).map_or(0, |own| own.dropped_through);
+        let told =
+            |file: Option<&Member>| file.and_then(|file| file.header.as_ref()).map_or(0, |own| own.dropped_through);
         let first = members.files.first().and_then(Member::standing).map_or(1, |header| header.first_seq);
         if first > members.dropped_through + 1 {
             let (from, to) = (members.dropped_through + 1, first - 1);
@@ -140,7 +140,9 @@ impl Fates {
         let dropped = self.dropped_through;
         let gone: Vec<PathBuf> = self.files[..self.removed].iter().map(|file| file.member.path.clone()).collect();
         let gone = [std::mem::take(&mut self.leftovers), gone].concat();
-        if !self.is_told && let Some(lowest) = self.files.first().filter(|_| self.removed > 0) {
+        if !self.is_told
+            && let Some(lowest) = self.files.first().filter(|_| self.removed > 0)
+        {
             // Whoever opens the log looks into its oldest file for what was dropped: with this rename all of it is.
             if !lowest.empty(&self.log_id, dropped, swap)? {
                 return Ok(false);
@@ -171,7 +173,9 @@ impl Fates {
                 self.remove(&gone)?;
             }
         }
-        if self.is_told { self.remove(&gone)? }
+        if self.is_told {
+            self.remove(&gone)?
+        }
         Ok(true)
     }
 

@@ -100,7 +100,17 @@ impl Findings {
     /// A whole file is missing before the first one.
     pub(super) fn add_segment(&mut self, seqs: (u64, u64), detail: String) {
         let kind = AnomalyKind::MissingSegment;
-        self.push(|| Region { kind, file: 0, offset: 0, len: 0, line: 1, lines: 1, seqs: Some(seqs), detail, gap: false });
+        self.push(|| Region {
+            kind,
+            file: 0,
+            offset: 0,
+            len: 0,
+            line: 1,
+            lines: 1,
+            seqs: Some(seqs),
+            detail,
+            gap: false,
+        });
     }
 
     fn file(&self) -> usize {

@@ -6,11 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    lines, replace,
-    segments::Segments,
-    storage,
-};
+use super::{lines, replace, segments::Segments, storage};
 use crate::{
     Error, ErrorKind, Result,
     codec::{self, Header, HeaderLine},

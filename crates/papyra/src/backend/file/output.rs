@@ -135,7 +135,8 @@ impl Output {
         if is_first && self.certificates.is_empty() && self.legacy > 0 && self.lowest.is_none() {
             due = last.saturating_sub(self.legacy);
         }
-        if is_first && self.legacy == 0
+        if is_first
+            && self.legacy == 0
             && let Some((first, ..)) = self.certificates.first()
         {
             due += (first - 1).saturating_sub(dropped_through);
@@ -151,9 +152,10 @@ impl Output {
 
     /// Makes the header that certifies what stands in the file, through a number.
     pub(super) fn certify(&mut self, log_id: &str, through: u64, dropped_through: u64, must: bool) -> Result<()> {
-        let stands = self.header.as_ref().is_some_and(|own| {
-            own.first_seq == self.first && self.number.is_none_or(|number| number == own.segment)
-        });
+        let stands = self
+            .header
+            .as_ref()
+            .is_some_and(|own| own.first_seq == self.first && self.number.is_none_or(|number| number == own.segment));
         let is_legacy = self.legacy > 0 && self.kept == 0 && !self.has_header() && self.lost == 0;
         self.changes = self.touched || must || !self.late.is_empty() || self.lost > 0 || !stands && !is_legacy;
         if is_legacy {

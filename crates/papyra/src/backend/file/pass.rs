@@ -218,9 +218,7 @@ impl Pass {
     fn stretch(&mut self, stretch: &Stretch) -> bool {
         let numbers = match &stretch.sealed {
             Some(run)
-                if self.sealed_here
-                    && !self.is_beyond(run.last)
-                    && self.sequence.run(run.first, run.last, run.xor) =>
+                if self.sealed_here && !self.is_beyond(run.last) && self.sequence.run(run.first, run.last, run.xor) =>
             {
                 (run.first, run.last)
             }

@@ -15,7 +15,8 @@ use super::{
     stretch::{KINDS, Stretch},
 };
 use crate::{
-    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Progress, Result, ScanOptions, ScanReport,
+    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Progress, Result, ScanOptions,
+    ScanReport,
     codec::{self, Header, HeaderLine},
 };
 

@@ -155,7 +155,8 @@ impl Salvage {
 
     /// The next number is behind all that stand in the log, and behind those that damage at its end may have taken.
     fn go_on_behind(&mut self, sequence: &Sequence, layout: &Layout, end: u64) {
-        let highest = self.outputs.iter().map(|output| output.highest).chain(self.late.iter().map(|late| late.seq)).max();
+        let highest =
+            self.outputs.iter().map(|output| output.highest).chain(self.late.iter().map(|late| late.seq)).max();
         self.next.seq = self.next.seq.max(highest.unwrap_or(0) + 1);
         if self.files.len() > 1 {
             let damaged = if layout.is_sealed(end) { 0 } else { layout.legacy_lines };
@@ -276,7 +277,9 @@ impl Salvage {
         if self.unsealed.iter().any(|(file, ..)| *file < last) {
             first.push(last);
         }
-        first.extend((0..=last).rev().filter(|at| self.outputs[*at].gains_early && !first.contains(at)).collect::<Vec<_>>());
+        first.extend(
+            (0..=last).rev().filter(|at| self.outputs[*at].gains_early && !first.contains(at)).collect::<Vec<_>>(),
+        );
         for at in &first {
             self.files[*at].held = Some(self.files[*at].open()?);
         }

@@ -33,9 +33,8 @@ pub(super) fn scan(log: &Segments, options: ScanOptions, name: &str, address: &s
     }
     // A writer was at work: what looks damaged may have been read while it was written, so only what two looks agree on counts.
     let mut second = look()?;
-    let same = |one: &Anomaly, other: &Anomaly| {
-        (one.kind, one.offset) == (other.kind, other.offset) && one.path == other.path
-    };
+    let same =
+        |one: &Anomaly, other: &Anomaly| (one.kind, one.offset) == (other.kind, other.offset) && one.path == other.path;
     if second.anomalies_total <= second.anomalies.len() as u64 {
         second.anomalies.retain(|anomaly| first.anomalies.iter().any(|other| same(other, anomaly)));
         second.anomalies_total = second.anomalies.len() as u64;

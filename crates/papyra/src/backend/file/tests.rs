@@ -14,6 +14,7 @@ mod broken;
 mod compacting;
 mod extremes;
 mod recovering;
+mod sets;
 mod summed;
 
 struct Place {
