@@ -16,6 +16,7 @@ mod extremes;
 mod recovering;
 mod rotating;
 mod rotation_faults;
+mod sets;
 mod summed;
 
 struct Place {
