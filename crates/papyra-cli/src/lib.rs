@@ -36,6 +36,7 @@ mod inspect;
 mod manual;
 mod metrics;
 mod persistence;
+mod reader;
 mod recovery;
 mod report;
 mod run;

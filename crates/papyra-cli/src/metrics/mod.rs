@@ -44,7 +44,7 @@ pub(crate) async fn run(args: MetricsArgs, mut session: Session) -> Result<ExitC
             }
         }
         What::Reset => session.out.line(
-            "Nothing to reset: counters live in the process that counts, and no running service was named. \
+            "Nothing to reset: counters live in the process that counts, and no running service was asked. \
              The log's own figures are no counters.",
         )?,
     }
