@@ -139,7 +139,7 @@ impl Out {
     }
 
     /// Returns when nobody reads stdout any more, as the failure that the next write would be.
-    pub(crate) fn unread(&self) -> impl Future<Output = Failure> + use<> {
+    pub(crate) fn nobody_reads(&self) -> impl Future<Output = Failure> + use<> {
         let is_process = self.is_process;
         async move {
             if is_process {

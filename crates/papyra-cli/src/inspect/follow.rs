@@ -25,13 +25,13 @@ pub(super) async fn run(log: &Log, wanted: Wanted, mut form: Form, session: &mut
     options.after = here.max(options.after);
     let mut entries = log.follow(options);
     // `| head` goes while we wait, and the next entry may never come.
-    let unread = session.out.unread();
-    tokio::pin!(unread);
+    let nobody_reads = session.out.nobody_reads();
+    tokio::pin!(nobody_reads);
     loop {
         let entry = tokio::select! {
             biased;
             entry = entries.next() => entry,
-            failure = &mut unread => return Err(failure),
+            failure = &mut nobody_reads => return Err(failure),
         };
         let Some(entry) = entry.transpose()? else { return Ok(ExitCode::Done) };
         if wanted.filter.accepts(&entry.fact) {
