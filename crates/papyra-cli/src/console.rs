@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{bar::Bar, exit::ExitCode, failure::Failure, safe};
+use crate::{bar::Bar, exit::ExitCode, failure::Failure, reader, safe};
 
 /// The three streams of a process, or what a test puts in their place.
 pub struct Console {
@@ -15,6 +15,8 @@ pub struct Console {
     stderr: Box<dyn Write + Send>,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
+    /// Whether these are the streams of this process.
+    is_process: bool,
 }
 
 impl Console {
@@ -26,6 +28,7 @@ impl Console {
             stderr: Box::new(io::stderr()),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            is_process: true,
         }
     }
 
@@ -41,6 +44,7 @@ impl Console {
             stderr: Box::new(stderr),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
+            is_process: false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Console {
         let out = Out {
             colored: color.applies(self.stdout_is_terminal),
             is_terminal: self.stdout_is_terminal,
+            is_process: self.is_process,
             stream: BufWriter::with_capacity(64 << 10, self.stdout),
         };
         let notes = Notes {
@@ -108,6 +113,7 @@ pub(crate) enum Talk {
 pub(crate) struct Out {
     stream: BufWriter<Box<dyn Write + Send>>,
     is_terminal: bool,
+    is_process: bool,
     colored: bool,
 }
 
@@ -130,6 +136,19 @@ impl Out {
     /// Writes a line that stands out where there is colour.
     pub(crate) fn headline(&mut self, line: &str) -> Result<(), Failure> {
         if self.colored { self.line(&format!("\x1b[1m{line}\x1b[0m")) } else { self.line(line) }
+    }
+
+    /// Returns when nobody reads stdout any more, as the failure that the next write would be.
+    pub(crate) fn nobody_reads(&self) -> impl Future<Output = Failure> + use<> {
+        let is_process = self.is_process;
+        async move {
+            if is_process {
+                reader::gone().await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+            Failure::Stdout(io::ErrorKind::BrokenPipe.into())
+        }
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
