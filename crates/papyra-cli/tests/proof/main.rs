@@ -17,6 +17,7 @@ mod lab;
 mod ledger;
 mod locks;
 mod moved;
+mod parts;
 mod power;
 mod python;
 mod strace;
