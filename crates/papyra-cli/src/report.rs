@@ -75,6 +75,12 @@ pub(crate) fn must_be_possible(path: Option<&Path>, settings: &Config) -> Result
             cure: Some("name another file for the report".to_owned()),
         });
     }
+    must_be_creatable(Some(path))
+}
+
+/// The same for a command that touches no log.
+pub(crate) fn must_be_creatable(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
     let tried = match fs::metadata(path) {
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
         _ => temporary(path).and_then(|temporary| create(&temporary).and_then(|_| fs::remove_file(temporary))),

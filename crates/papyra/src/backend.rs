@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Part, Position, ReadOptions, RecoveryConfig,
-    RecoveryReport, Result, ScanOptions, ScanReport,
+    Backups, CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Part, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
 };
 
 pub mod file;
@@ -119,6 +119,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - It MUST be possible to call it twice. `[close_twice_is_fine]`
     /// - Reading MUST still work afterwards, unless the log lives in the handle alone. `[reading_survives_close]`
     async fn close(&self) -> Result<()>;
+
+    /// What is needed to back the log up and to restore it, if the backend offers that.
+    fn backups(&self) -> Option<&dyn Backups> {
+        None
+    }
 }
 
 /// What an append did.

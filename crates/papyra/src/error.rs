@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The operation would do harm that nobody asked for: the message says how to insist.
     Refused,
+    /// A backup is not what its manifest says: do not trust it, take another one.
+    Mismatch,
     /// Another process holds the log; the message names it.
     Locked,
     /// The system denies access: correct permissions or the user that runs this.

@@ -10,6 +10,8 @@ struct Pages;
 
 mod address;
 pub mod backend;
+pub mod backup;
+mod blocking;
 mod choice;
 mod clock;
 mod codec;
@@ -17,6 +19,7 @@ mod codec;
 pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod disk;
 mod dsn;
 mod entry_stream;
 mod error;
@@ -32,6 +35,7 @@ mod open;
 mod options;
 mod part;
 mod payload;
+mod pieces;
 mod position;
 mod progress;
 mod quoted;
@@ -45,7 +49,7 @@ pub mod units;
 pub use address::ActorAddress;
 pub use backend::{
     Appended, Backend,
-    file::{FileConfig, JsonLog},
+    file::{FileConfig, FileLog, Rotation},
     hybrid::Hybrid,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -61,6 +65,7 @@ pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use part::Part;
 pub use payload::Payload;
+pub use pieces::{Backups, Copied, Figures, Piece, PieceSink, Restored, Stored};
 pub use position::{Entry, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};

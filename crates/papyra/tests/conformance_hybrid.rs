@@ -3,14 +3,14 @@
 use papyra::{
     Kind,
     backend::{
-        file::{FileConfig, JsonLog},
+        file::{FileConfig, FileLog},
         hybrid::Hybrid,
         memory::Memory,
     },
 };
 
-fn file(path: std::path::PathBuf) -> JsonLog {
-    JsonLog::new(FileConfig::new(path))
+fn file(path: std::path::PathBuf) -> FileLog {
+    FileLog::new(FileConfig::new(path))
 }
 
 papyra::conformance!(|dir| {
