@@ -215,12 +215,12 @@ mod tests {
     fn a_part_that_could_not_be_scanned_leaves_the_whole_unclean() {
         let failed = part(Kind::Audit, Err(Error::new(ErrorKind::Io, "no")));
         let whole =
-            ScanReport::of_parts("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), failed]);
+            ScanReport::sum("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), failed]);
         assert_eq!(whole.anomalies_total, 0);
         assert!(!whole.is_clean());
         let missing = part(Kind::Audit, Err(Error::new(ErrorKind::NotFound, "not yet")));
         let whole =
-            ScanReport::of_parts("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), missing]);
+            ScanReport::sum("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), missing]);
         assert!(whole.is_clean());
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let mut audits = ScanReport::new("json", "json:audit");
         audits.count(Kind::Audit);
         let parts = vec![part(Kind::Event, Ok(events)), part(Kind::Audit, Ok(audits))];
-        let whole = ScanReport::of_parts("hybrid", String::new(), parts).unwrap();
+        let whole = ScanReport::sum("hybrid", String::new(), parts);
         assert_eq!((whole.entries["event"], whole.entries["audit"], whole.anomalies_total), (1, 2, 1));
         assert_eq!(whole.notes.len(), 1);
         assert!(whole.notes[0].starts_with("json:event: 1 facts of the kind audit"), "{:?}", whole.notes);
