@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use papyra::{
-    ErrorKind, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, startup, units::parse_duration,
+    ErrorKind, Log, PartReport, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, startup,
+    units::parse_duration,
 };
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::{
     console::{Notes, Out},
     exit::ExitCode,
     failure::Failure,
-    findings,
+    findings, parts,
     recovery::{self, Choice},
     report, safe,
     session::Session,
@@ -87,17 +88,50 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
         }
         found => found?,
     };
-    let verdict = match found.verdict {
+    let code = |verdict: StartupVerdict| match verdict {
         verdict if verdict.passes() => ExitCode::Done,
         StartupVerdict::StillDamaged => remaining,
         _ => ExitCode::GateClosed,
     };
+    let verdict =
+        if found.parts.is_empty() { code(found.verdict) } else { code_of_parts(&found.parts, code, remaining) };
     let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found };
-    let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
-        print(&found, log.backend().name(), out)
-    });
-    tell(&found, config.mode, log.backend().name(), &session.notes);
+    let delivered =
+        report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| match &*found.parts {
+            [] => print(&found, log.backend().name(), out),
+            parts => parts::print(parts, out, |found, out| print(found, &name_of(found, &log), out)),
+        });
+    match &*found.parts {
+        [] => tell(&found, config.mode, log.backend().name(), &session.notes),
+        parts => {
+            for found in parts.iter().filter_map(|part| part.report.as_ref()) {
+                tell(found, config.mode, &name_of(found, &log), &session.notes);
+            }
+            parts::tell(parts, &session.notes);
+        }
+    }
     delivered
+}
+
+/// The backend of a part.
+fn name_of(found: &StartupReport, log: &Log) -> String {
+    found.scan.as_ref().map_or_else(|| log.backend().name().to_owned(), |scan| scan.backend.clone())
+}
+
+/// The highest code of all parts.
+fn code_of_parts(
+    parts: &[PartReport<StartupReport>],
+    code: impl Fn(StartupVerdict) -> ExitCode,
+    remaining: ExitCode,
+) -> ExitCode {
+    let of = |part: &PartReport<StartupReport>| match (&part.report, part.failure()) {
+        (Some(report), _) => code(report.verdict),
+        // It was looked at, and it is beyond recovery.
+        (None, Some(error)) if error.kind == ErrorKind::Corrupt => remaining,
+        (None, Some(error)) => ExitCode::of(error.kind),
+        (None, None) => ExitCode::Done,
+    };
+    parts.iter().map(of).fold(ExitCode::Done, Ord::max)
 }
 
 fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Failure> {

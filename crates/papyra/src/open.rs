@@ -1,6 +1,8 @@
 //! From an address to a log: the only place that names the backends.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+mod kinds;
+
+use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use crate::{
     Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, Result,
@@ -8,6 +10,7 @@ use crate::{
         file::{FileConfig, FileLog, Rotation},
         memory::Memory,
     },
+    backup::BackupDir,
     log_options::parse_count,
     nearest::nearest,
     recorder::Source,
@@ -153,6 +156,16 @@ impl Schemes {
         dsn.refuse_unknown_options(&scheme.options)?;
         let log = (scheme.open)(dsn.clone()).await?;
         Ok(log.with_retention(dsn.log_options().retention))
+    }
+
+    /// The backups in a directory, of logs of Papyra's own backends and of all others. Those of others are verified by
+    /// their bytes alone.
+    pub fn backups(&self, directory: impl Into<PathBuf>) -> BackupDir {
+        BackupDir::new(directory, |backend, data, parts| match (backend, parts) {
+            ("json", [part]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(part))))),
+            ("rotating", _) => Some(Log::new(FileLog::new(FileConfig::rotating(data)))),
+            _ => None,
+        })
     }
 
     fn unknown(&self, scheme: &str) -> Error {

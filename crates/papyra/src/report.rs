@@ -1,5 +1,7 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
+mod part;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -7,6 +9,9 @@ use std::{
 };
 
 use serde::{Serialize, Serializer};
+
+pub use part::{PartError, PartReport};
+pub(crate) use part::{any_done, in_words};
 
 use crate::Kind;
 
@@ -160,6 +165,9 @@ pub struct ScanReport {
     /// Remarks that are no findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<ScanReport>>,
 }
 
 impl ScanReport {
@@ -187,9 +195,9 @@ impl ScanReport {
         self.timestamps = Some((oldest.min(seconds), newest.max(seconds)));
     }
 
-    /// Nothing was found.
+    /// Nothing was found, and every part could be looked at.
     pub fn is_clean(&self) -> bool {
-        self.anomalies_total == 0
+        self.anomalies_total == 0 && self.parts.iter().all(|part| part.failure().is_none())
     }
 }
 
@@ -210,6 +218,9 @@ pub struct RecoveryReport {
     pub quarantined: Vec<PathBuf>,
     /// Entries that were given up, all in all.
     pub lost: u64,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<RecoveryReport>>,
     /// `after` is what was read back of the very bytes that are the log now.
     #[serde(skip)]
     pub(crate) proven: bool,
@@ -224,7 +235,7 @@ impl RecoveryReport {
 }
 
 /// What a compaction did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CompactionReport {
     /// The backend's name.
@@ -239,4 +250,7 @@ pub struct CompactionReport {
     pub after_bytes: u64,
     /// Whether anything was written: not if everything stays, and not in a dry run.
     pub changed: bool,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<CompactionReport>>,
 }

@@ -289,7 +289,7 @@ async fn a_program_registers_its_own_scheme_with_its_options() {
         Ok(Memory::new())
     }
     let schemes = Schemes::new().with_options("PG:", ["table"], open_pg);
-    assert_eq!(schemes.names().collect::<Vec<_>>(), ["json", "memory", "pg"]);
+    assert_eq!(schemes.names().collect::<Vec<_>>(), ["json", "memory", "pg", "rotating"]);
     let address = "pg://user:pw@host:5432/db?table=a%20b&durability=synced&retention.max_records=3";
     let log = schemes.open(address).await.unwrap();
     assert_eq!(log.retention().all.max_records, Some(3));

@@ -4,6 +4,7 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod backup;
 mod beginning;
 mod compact;
 mod config;
@@ -22,6 +23,8 @@ mod members;
 mod opened;
 mod output;
 mod pass;
+mod passed;
+mod place;
 mod plan;
 mod quarantine;
 mod read_back;
@@ -29,7 +32,9 @@ mod reader;
 mod reading;
 mod recent;
 mod recover;
+mod relabel;
 mod replace;
+mod restore;
 mod rotate;
 mod rotation;
 mod runs;
@@ -56,8 +61,8 @@ pub use rotation::Rotation;
 
 use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backups, CompactionConfig, CompactionReport, Copied, EntryStream, Error, ErrorKind, Fact,
+    PieceSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
 };
 
 /// A log in one NDJSON file, or in a directory of them.
@@ -153,6 +158,23 @@ impl Backend for FileLog {
             State::Writing(writer) => writer.close().await.unwrap_or_else(|_| Err(writer::gone())),
             State::Idle | State::Closed => Ok(()),
         }
+    }
+
+    fn backups(&self) -> Option<&dyn Backups> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Backups for FileLog {
+    async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
+        let (own, name) = (self.config.clone(), self.name());
+        threads::run("papyra-backup", move || backup::copy(&own, name, &mut *sink)).await
+    }
+
+    async fn restore(&self, from: Stored) -> Result<Restored> {
+        let (own, name, address) = (self.config.clone(), self.name(), self.address());
+        threads::run("papyra-restore", move || restore::restore(&own, &from, name, &address)).await
     }
 }
 

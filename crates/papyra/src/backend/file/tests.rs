@@ -14,6 +14,8 @@ mod broken;
 mod compacting;
 mod extremes;
 mod recovering;
+mod rotating;
+mod rotation_faults;
 mod sets;
 mod summed;
 
