@@ -105,6 +105,14 @@ impl Lab {
         self.path.join(name)
     }
 
+    /// A file among those of the log.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        match self.kind {
+            Kind::File => self.path(name),
+            Kind::Segments | Kind::OneSegment => self.path(DIRECTORY).join(name),
+        }
+    }
+
     /// The file that the writer writes to.
     pub(crate) fn log(&self) -> PathBuf {
         match self.kind {
