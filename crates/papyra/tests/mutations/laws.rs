@@ -62,13 +62,13 @@ impl Place {
 }
 
 /// Whole lines that are sealed, with the number each claims, by an implementation of its own.
-fn sealed(bytes: &[u8]) -> Vec<(u64, &[u8])> {
+pub(crate) fn sealed(bytes: &[u8]) -> Vec<(u64, &[u8])> {
     let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
     whole.filter_map(|line| Some((number(line)?, line))).collect()
 }
 
 /// Whether a line is sealed, whatever it is.
-fn is_sealed(line: &[u8]) -> bool {
+pub(crate) fn is_sealed(line: &[u8]) -> bool {
     let split = line.len().checked_sub(18).map(|at| line.split_at(at));
     split.is_some_and(|(body, trailer)| trailer == format!(",\"crc\":\"{:08x}\"}}", crc32c(body)).as_bytes())
 }

@@ -7,6 +7,7 @@ mod damage;
 mod laws;
 mod random;
 mod samples;
+mod sets;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,19 @@ const LONG: Duration = Duration::from_secs(240);
 
 #[test]
 fn no_damage_breaks_a_law() {
+    rounds(round);
+}
+
+#[test]
+fn no_damage_to_the_files_of_a_set_breaks_a_law() {
+    rounds(|seed| {
+        let told = Told(seed);
+        sets::round(&mut Random::new(seed));
+        std::mem::forget(told);
+    });
+}
+
+fn rounds(round: impl Fn(u64)) {
     if let Some(seed) = std::env::var("PAPYRA_SEED").ok().and_then(|seed| seed.parse().ok()) {
         return round(seed);
     }
