@@ -10,7 +10,7 @@ use crate::{
     chance::Chance,
     effort::{count, skip},
     feeder::{Feeder, Pace},
-    lab::{LOG, Lab, event, events, finish},
+    lab::{Kind, LOG, Lab, event, events, finish},
     ledger::{self, Ledger},
     strace::{CALLS, Strace},
     tmpfs::Tmpfs,
@@ -33,7 +33,7 @@ fn restored(lab: &Lab, name: &str) -> Vec<(u64, u64)> {
     let _ = fs::remove_dir_all(&place);
     let from = format!("backups/{name}");
     lab.run(&["backup", "restore", &from, "--to", &format!("restored/{LOG}")], "").ended(0);
-    let new = Lab::at(&place);
+    let new = Lab::at(&place, Kind::File);
     new.must_be_clean();
     assert_eq!(new.names(), [LOG], "something was left beside the restored log");
     ledger::listed(&new)

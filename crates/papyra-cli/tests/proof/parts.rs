@@ -23,7 +23,7 @@ fn a_full_disk_of_one_part_stops_no_other_and_what_it_refused_is_named() {
 
     let filler = disk.fill();
     let lines: Vec<String> = (3..=12).map(|n| fact(if n % 2 == 1 { "event" } else { "audit" }, n)).collect();
-    let full = lab.run(&["append", "--ack"], &lines.concat());
+    let full = lab.run(&["append", "--ack"], lines.concat());
     assert_eq!(full.code, Some(74), "{full:?}");
     // Every acknowledged line is an event, every line that is not acknowledged is named or was never reached.
     let acked: Vec<u64> = full
