@@ -103,7 +103,8 @@ fn between_files(lab: &Lab, stays: &[(u64, u64)], damaged: bool, name: &str) {
     assert!(missing.is_empty(), "{name}: {missing:?} are not there");
     if !damaged {
         let scan = lab.on_log(&["persistence", "scan"]);
-        let harmless = scan.stdout.lines().filter(|line| line.starts_with("- ")).all(|line| line.contains("UNEXPECTED_FILE"));
+        let harmless =
+            scan.stdout.lines().filter(|line| line.starts_with("- ")).all(|line| line.contains("UNEXPECTED_FILE"));
         assert!(harmless, "{name}: {scan:?}");
     }
 }
