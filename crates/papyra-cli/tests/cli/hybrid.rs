@@ -171,6 +171,11 @@ fn each_part_is_compacted_under_its_own_retention() {
     assert_eq!((run.code, json["after_records"].as_u64()), (Some(0), Some(3)), "{json}");
     assert_eq!(part(&json, "audit")["report"]["after_records"], 1);
     assert_eq!(part(&json, "event")["report"]["after_records"], 2);
+    // What a recovery applies is the retention of each part, too.
+    lab.run(&["append"], facts(7..=10)).lines();
+    let (run, json) = in_json(&lab, &["persistence", "recover", "--apply-retention"]);
+    assert_eq!((run.code, json["compaction"]["before_records"].as_u64()), (Some(0), Some(7)), "{json}");
+    assert_eq!(part(&json["compaction"], "audit")["report"]["after_records"], 1);
     // A flag replaces its own limit in each part.
     let (_, json) = in_json(&lab, &["persistence", "compact", "--max-records", "1"]);
     assert_eq!(json["after_records"], 2);
@@ -211,7 +216,7 @@ fn a_part_that_cannot_be_looked_at_keeps_no_other_from_being_shown() {
     // The gravest code counts: that nobody could look is graver than what was found.
     let (run, json) = in_json(&lab, &["persistence", "scan"]);
     assert_eq!((run.code, json["ok"].as_bool(), json["anomalies_total"].as_u64()), (Some(74), Some(false), Some(1)));
-    assert_eq!(part(&json, "audit")["error"]["kind"], "Io");
+    assert_eq!(part(&json, "audit")["error"]["kind"], "io");
     let recover = lab.run(&["persistence", "recover"], "");
     assert_eq!(recover.code, Some(74), "{recover:?}");
     assert!(recover.stdout.contains("repaired facts.ndjson") && recover.stdout.contains("part audit: "), "{recover:?}");
