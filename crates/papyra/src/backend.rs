@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Position, ReadOptions, RecoveryConfig,
-    RecoveryReport, Result, ScanOptions, ScanReport,
+    CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
 };
 
 pub mod file;
@@ -110,6 +110,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - It MUST be possible to call it twice. `[close_twice_is_fine]`
     /// - Reading MUST still work afterwards, unless the log lives in the handle alone. `[reading_survives_close]`
     async fn close(&self) -> Result<()>;
+
+    /// Consumer groups, where the backend has them.
+    fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
+        None
+    }
 }
 
 /// What an append did.

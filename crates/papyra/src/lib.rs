@@ -16,10 +16,12 @@ mod codec;
 pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod consumer;
 mod dsn;
 mod entry_stream;
 mod error;
 mod fact;
+mod groups;
 mod json;
 mod log;
 mod log_options;
@@ -45,10 +47,15 @@ pub use backend::{
     file::{FileConfig, JsonLog},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, ConsumerSnapshot, Leave};
 pub use dsn::Dsn;
 pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
+pub use groups::{
+    Claimed, ConsumerGroups, ConsumerState, DeadEntry, Delivered, Delivery, Group, GroupStart, GroupState, IfPending,
+    MAX_BATCH, MAX_BLOCK, PendingEntry, PendingOptions, SetAside,
+};
 pub use log::Log;
 pub use log_options::LogOptions;
 pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};

@@ -12,8 +12,9 @@ use std::{
 use self::{counted::Counted, follow::Follow, visible::Visible};
 
 use crate::{
-    Appended, Backend, Clock, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Position,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport, SystemClock,
+    Appended, Backend, Clock, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, ErrorKind,
+    Fact, Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport,
+    SystemClock,
     backend::memory::Memory,
     metrics::{Metrics, MetricsSnapshot},
 };
@@ -78,6 +79,17 @@ impl Log {
     /// The log's address for people, without any password.
     pub fn address(&self) -> String {
         self.backend.address()
+    }
+
+    /// Consumer groups: several workers that share the facts of this log and acknowledge them.
+    ///
+    /// # Errors
+    /// `Unsupported` if the backend has none.
+    pub fn consumer_groups(&self) -> Result<&dyn ConsumerGroups> {
+        self.backend.consumer_groups().ok_or_else(|| {
+            Error::unsupported(self.backend.name(), "consumer groups")
+                .with_cure("consumer groups need a log in Redis, such as redis://host:6379/0")
+        })
     }
 
     /// What stays visible.
