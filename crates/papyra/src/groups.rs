@@ -268,7 +268,7 @@ impl PendingEntry {
 pub struct GroupState {
     /// Which.
     pub group: Group,
-    /// The last entry that was delivered to anybody; `None` if there was none.
+    /// The last entry that was delivered to anybody, or behind which the group began; `None` if the server does not tell.
     pub last_delivered: Option<Position>,
     /// Entries that are still to be delivered; `None` if the server cannot tell.
     pub lag: Option<u64>,

@@ -166,8 +166,7 @@ impl ConsumerGroups for RedisGroups {
         }
         command.arg("STREAMS").arg(self.stream(group.kind())).arg(">");
         let answer = self.blocking.call("read", &command, block).await.map_err(|error| about(group, error))?;
-        let Sorted { entries, damaged, gone } =
-            Entries::of_read(&answer).ok_or_else(|| odd("XREADGROUP"))?.sort();
+        let Sorted { entries, damaged, gone } = Entries::of_read(&answer).ok_or_else(|| odd("XREADGROUP"))?.sort();
         let deliveries = entries.into_iter().map(|entry| Delivery::new(entry, 1)).collect();
         Ok(Delivered { deliveries, damaged, trimmed: gone })
     }
@@ -252,13 +251,7 @@ impl ConsumerGroups for RedisGroups {
         answers::pending(&answer).ok_or_else(|| odd("XPENDING"))
     }
 
-    async fn set_aside(
-        &self,
-        group: &Group,
-        consumer: &str,
-        why: SetAside,
-        positions: &[Position],
-    ) -> Result<u64> {
+    async fn set_aside(&self, group: &Group, consumer: &str, why: SetAside, positions: &[Position]) -> Result<u64> {
         let dead = self.server.keys().dead(Stream::of(group.kind()));
         let keys = [self.stream(group.kind()), &dead];
         let mut copied = 0;

@@ -185,6 +185,9 @@ mod tests {
     fn an_older_server_does_not_tell_what_is_gone() {
         let answer = Value::Array(vec![string("0-0"), Value::Array(vec![string("7-1")])]);
         let claimed = claimed(&answer).unwrap();
-        assert_eq!((claimed.positions, claimed.trimmed, claimed.cursor), (vec![Position::from_pair(7, 1)], vec![], None));
+        assert_eq!(
+            (claimed.positions, claimed.trimmed, claimed.cursor),
+            (vec![Position::from_pair(7, 1)], vec![], None)
+        );
     }
 }

@@ -1,0 +1,5 @@
+//! Logs on Redis, tried on real servers: child processes of the tests.
+
+mod groups;
+mod lab;
+mod shipping;
