@@ -10,7 +10,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -55,7 +55,21 @@ pub struct Consumer {
     duty: Arc<Duty>,
     turn: Turn,
     /// Comes true when the stream has to end at once.
-    leaving: Pin<Box<dyn Future<Output = ()> + Send>>,
+    leaving: Alone<()>,
+}
+
+/// A future that nobody but its owner polls. The lock is never waited for: it makes the consumer `Sync`, so that a task may
+/// acknowledge through a reference to it.
+struct Alone<T>(Mutex<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T> Alone<T> {
+    fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Alone(Mutex::new(Box::pin(future)))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
+    }
 }
 
 /// Who moves the consumer's state at the moment.
@@ -63,7 +77,7 @@ enum Turn {
     /// Nobody.
     Idle(Box<Hand>),
     /// The search for the next fact. It stays here when the future of a `next` is dropped, so that nothing it found is lost.
-    Busy(Pin<Box<dyn Future<Output = (Box<Hand>, Option<Result<Delivery>>)> + Send>>),
+    Busy(Alone<(Box<Hand>, Option<Result<Delivery>>)>),
     Ended,
 }
 
@@ -95,7 +109,7 @@ impl Consumer {
         Consumer {
             turn: Turn::Idle(Box::new(Hand::new())),
             duty: Arc::new(duty),
-            leaving: Box::pin(async move {
+            leaving: Alone::new(async move {
                 // The sender lives as long as the consumer, so an error cannot come.
                 let _ = stop.wait_for(|leave| *leave == Some(Leave::Now)).await;
             }),
@@ -190,7 +204,7 @@ impl Stream for Consumer {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if !matches!(this.turn, Turn::Ended) && this.leaving.as_mut().poll(cx).is_ready() {
+        if !matches!(this.turn, Turn::Ended) && this.leaving.poll(cx).is_ready() {
             this.turn = Turn::Ended;
         }
         loop {
@@ -198,11 +212,11 @@ impl Stream for Consumer {
                 Turn::Ended => return Poll::Ready(None),
                 Turn::Idle(_) => {
                     if let Turn::Idle(hand) = std::mem::replace(&mut this.turn, Turn::Ended) {
-                        this.turn = Turn::Busy(Box::pin(Hand::turn(hand, Arc::clone(&this.duty))));
+                        this.turn = Turn::Busy(Alone::new(Hand::turn(hand, Arc::clone(&this.duty))));
                     }
                 }
                 Turn::Busy(busy) => {
-                    let (hand, found) = ready!(busy.as_mut().poll(cx));
+                    let (hand, found) = ready!(busy.poll(cx));
                     this.turn = if found.is_some() { Turn::Idle(hand) } else { Turn::Ended };
                     return Poll::Ready(found);
                 }

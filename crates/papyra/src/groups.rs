@@ -235,6 +235,27 @@ impl PendingOptions {
         PendingOptions { consumer: Some(consumer.into()), ..PendingOptions::default() }
     }
 
+    /// Only those that have been idle for so long.
+    #[must_use]
+    pub fn min_idle(mut self, idle: Duration) -> Self {
+        self.min_idle = idle;
+        self
+    }
+
+    /// Only those behind this position.
+    #[must_use]
+    pub fn after(mut self, position: Option<Position>) -> Self {
+        self.after = position;
+        self
+    }
+
+    /// At most so many.
+    #[must_use]
+    pub fn count(mut self, count: usize) -> Self {
+        self.count = count;
+        self
+    }
+
     /// How many are wanted, within the limits.
     pub fn page(&self) -> usize {
         if self.count == 0 { 100 } else { self.count.min(MAX_BATCH) }

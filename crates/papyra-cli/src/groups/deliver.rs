@@ -18,12 +18,10 @@ pub(super) async fn read(args: ReadArgs, log: &Log, session: &mut Session) -> Re
     }
     let mut printer = Printer::new(&group, &args.consumer, groups, session)?;
     if args.pending {
-        let wanted = PendingOptions::of(&args.consumer);
         // Page by page: of many that are gone from the log none would be left to print.
         let (mut after, mut printed) = (None, 0);
         while printed < count {
-            let mut wanted = wanted.clone();
-            (wanted.after, wanted.count) = (after, count - printed);
+            let wanted = PendingOptions::of(&args.consumer).after(after).count(count - printed);
             let page = groups.pending(&group, &wanted).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.position);

@@ -47,11 +47,8 @@ pub(super) async fn run(args: PendingArgs, log: &Log, session: &mut Session) -> 
     let (groups, group) = (log.consumer_groups()?, args.of.group());
     let states = groups.list(group.kind()).await?;
     let state = states.into_iter().find(|state| state.group == group).ok_or_else(|| group.missing())?;
-    let mut wanted = PendingOptions::default();
-    wanted.consumer = args.consumer;
-    wanted.min_idle = args.idle;
-    wanted.after = args.after;
-    wanted.count = args.count as usize;
+    let wanted = args.consumer.map_or_else(PendingOptions::default, PendingOptions::of);
+    let wanted = wanted.min_idle(args.idle).after(args.after).count(args.count as usize);
     let entries = groups.pending(&group, &wanted).await?;
     match session.output() {
         Some(Output::Json) => {

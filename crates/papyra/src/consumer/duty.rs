@@ -59,7 +59,13 @@ impl Duty {
     pub(super) async fn ack(&self, positions: &[Position]) -> Result<u64> {
         let mut acknowledged = 0;
         for batch in positions.chunks(MAX_BATCH) {
-            acknowledged += self.patiently(async || self.groups()?.ack(&self.group, batch).await).await?;
+            let mut patience = Patience::new(self);
+            acknowledged += loop {
+                match self.groups()?.ack(&self.group, batch).await {
+                    Ok(n) => break n,
+                    Err(error) => patience.wait(error).await?,
+                }
+            };
             // Only now: until the server knows, a look at what is pending must still find them in somebody's hands.
             let mut in_hand = self.in_hand();
             for position in batch {
@@ -74,8 +80,14 @@ impl Duty {
     pub(super) async fn hold(&self, positions: &[Position]) -> Result<Vec<Position>> {
         let mut own = Vec::with_capacity(positions.len());
         for batch in positions.chunks(MAX_BATCH) {
-            let began = Instant::now();
-            let held = self.patiently(async || self.groups()?.hold(&self.group, &self.name, batch).await).await?;
+            let mut patience = Patience::new(self);
+            let (began, held) = loop {
+                let began = Instant::now();
+                match self.groups()?.hold(&self.group, &self.name, batch).await {
+                    Ok(held) => break (began, held),
+                    Err(error) => patience.wait(error).await?,
+                }
+            };
             let mut in_hand = self.in_hand();
             for position in &held {
                 if let Some(since) = in_hand.get_mut(position) {
@@ -89,31 +101,15 @@ impl Duty {
 
     /// Removes the consumer from its group if nothing is pending with it. `false` if something is.
     pub(super) async fn retire(&self) -> Result<bool> {
-        let removed = self.patiently(async || self.groups()?.remove_consumer(&self.group, &self.name).await).await;
-        match removed {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::Refused => Ok(false),
-            // A group that is gone has no consumers.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Tries again while the server is away, as long as the patience lasts.
-    async fn patiently<T>(&self, call: impl AsyncFn() -> Result<T>) -> Result<T> {
-        let began = Instant::now();
-        let mut backoff = Backoff::default();
+        let mut patience = Patience::new(self);
         loop {
-            let error = match call().await {
-                Err(error) if is_passing(&error) => error,
-                done => return done,
-            };
-            self.tally.errors.add(1);
-            let pause = backoff.next(chance());
-            if began.elapsed() + pause > self.settings.patience {
-                return Err(error);
+            match self.groups()?.remove_consumer(&self.group, &self.name).await {
+                Ok(_) => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::Refused => return Ok(false),
+                // A group that is gone has no consumers.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+                Err(error) => patience.wait(error).await?,
             }
-            tokio::time::sleep(pause).await;
         }
     }
 
@@ -128,7 +124,7 @@ impl Duty {
 
     /// One page of what is pending with this consumer.
     pub(super) fn own(&self, after: Option<Position>, count: usize) -> PendingOptions {
-        PendingOptions { after, count, ..PendingOptions::of(&self.name) }
+        PendingOptions::of(&self.name).after(after).count(count)
     }
 
     /// Waits, unless the consumer is stopped meanwhile.
@@ -146,4 +142,31 @@ impl Duty {
 /// Whether an error goes away by itself.
 pub(super) fn is_passing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Io)
+}
+
+/// How long one call is tried again.
+struct Patience<'a> {
+    duty: &'a Duty,
+    began: Instant,
+    backoff: Backoff,
+}
+
+impl<'a> Patience<'a> {
+    fn new(duty: &'a Duty) -> Self {
+        Patience { duty, began: Instant::now(), backoff: Backoff::default() }
+    }
+
+    /// Waits before the next try; gives the error back if there shall be none.
+    async fn wait(&mut self, error: Error) -> Result<()> {
+        if !is_passing(&error) {
+            return Err(error);
+        }
+        self.duty.tally.errors.add(1);
+        let pause = self.backoff.next(chance());
+        if self.began.elapsed() + pause > self.duty.settings.patience {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
 }

@@ -293,8 +293,7 @@ impl RedisGroups {
     async fn complete(&self, state: &mut GroupState) -> Result<()> {
         let group = &state.group;
         if state.pending > 0 {
-            let mut first = PendingOptions::default();
-            first.count = 1;
+            let first = PendingOptions::default().count(1);
             if let Some(oldest) = self.pending(group, &first).await?.first() {
                 state.oldest_pending = Some(oldest.position);
                 state.oldest_idle = Some(oldest.idle);
@@ -347,9 +346,12 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX >> 1)
 }
 
+/// What a server says of a group that does not exist: depending on the command, and on whether the stream does.
+const MISSING: [&str; 3] = ["NOGROUP", "no such key", "requires the key to exist"];
+
 /// An error about a group: that it does not exist is said in our own words.
 fn about(group: &Group, error: Error) -> Error {
-    if says(&error, "NOGROUP") || says(&error, "no such key") { group.missing() } else { error }
+    if MISSING.iter().any(|words| says(&error, words)) { group.missing() } else { error }
 }
 
 /// Whether the server's own words hold these. Servers before 7.0 put others around what a script met.

@@ -165,8 +165,8 @@ async fn a_worker_that_is_stopped_finishes_what_it_fetched_or_leaves_it_at_once(
     let mut consumer = worker(&log, "b").count(4).open().unwrap();
     next(&mut consumer, 1).await;
     consumer.handle().stop(Leave::Now);
-    assert_eq!(consumer.next().await, None);
-    assert_eq!(consumer.next().await, None);
+    assert!(consumer.next().await.is_none());
+    assert!(consumer.next().await.is_none());
     assert!(consumer.close().await.unwrap().has_pending);
     let left = log.consumer_groups().unwrap().pending(&workers(), &PendingOptions::of("b")).await.unwrap();
     assert_eq!(left.len(), 4);
@@ -185,7 +185,7 @@ async fn a_worker_that_waits_for_facts_ends_when_it_is_told_from_elsewhere() {
             tokio::task::yield_now().await;
         }
         handle.stop(leave);
-        assert_eq!(waiting.await.unwrap(), None);
+        assert!(waiting.await.unwrap().is_none());
     }
 }
 

@@ -26,7 +26,7 @@ async fn each_entry_goes_to_one_consumer_and_is_pending_until_it_is_acknowledged
     assert_eq!(groups.ack(&group, &positions(&first)).await.unwrap(), 0);
     let state = state(&log).await;
     assert_eq!((state.pending, state.lag, state.oldest_pending), (4, Some(0), positions(&second).first().copied()));
-    assert_eq!(state.acknowledged_through().unwrap() < positions(&second)[0], true);
+    assert!(state.acknowledged_through().unwrap() < positions(&second)[0]);
     let shares: Vec<_> = state.consumers.iter().map(|consumer| (consumer.name.as_str(), consumer.pending)).collect();
     assert_eq!(shares, [("a", 0), ("b", 4)]);
 }
@@ -116,9 +116,7 @@ async fn what_is_idle_can_be_claimed_and_its_deliveries_are_counted() {
     let pending = groups.pending(&group, &PendingOptions::of("c")).await.unwrap();
     assert_eq!(pending.iter().map(|entry| entry.deliveries).collect::<Vec<_>>(), [1, 2, 2, 2, 1]);
     assert_eq!(groups.pending(&group, &PendingOptions::of("a")).await.unwrap(), []);
-    let mut rest = PendingOptions::default();
-    (rest.after, rest.count) = (Some(all[1]), 2);
-    let rest = groups.pending(&group, &rest).await.unwrap();
+    let rest = groups.pending(&group, &PendingOptions::default().after(Some(all[1])).count(2)).await.unwrap();
     assert_eq!(rest.iter().map(|entry| entry.position).collect::<Vec<_>>(), all[2..4]);
     rest.iter().for_each(|entry| assert_eq!(entry.consumer, "c"));
 }
@@ -132,13 +130,8 @@ async fn whoever_claims_at_the_same_time_gets_other_entries() {
     groups.create(&group, GroupStart::Beginning).await.unwrap();
     groups.read(&group, "dead", 1000, NOW).await.unwrap();
     // Once claimed, an entry is not idle: a second claim within the minimum does not get it. It is set back to long ago.
-    let all = groups.pending(&group, &{
-        let mut all = PendingOptions::default();
-        all.count = 1000;
-        all
-    });
     let mut client = server.client();
-    for entry in all.await.unwrap() {
+    for entry in groups.pending(&group, &PendingOptions::default().count(1000)).await.unwrap() {
         let id = entry.position.to_string();
         client.call(["XCLAIM", EVENTS, "workers", "dead", "0", &id, "IDLE", "3600000", "JUSTID"]);
     }

@@ -2,6 +2,8 @@
 
 mod consuming;
 mod contract;
+mod outages;
+mod python;
 
 use papyra::{Delivered, Fact, Group, GroupState, Kind, Log, Position, RedisConfig, RedisLog};
 
