@@ -284,7 +284,7 @@ impl Hand {
                 let newest = ReadOptions::newest_first().kind(duty.group.kind());
                 let newest = match duty.log.backend().read(newest).next().await.transpose() {
                     Ok(newest) => newest,
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => None,
+                    Err(error) if error.kind() == ErrorKind::NotFound => None,
                     Err(error) => return Err(error),
                 };
                 match newest {

@@ -1,5 +1,6 @@
 //! Logs on Redis, tried on real servers: child processes of the tests.
 
+mod conforming;
 mod groups;
 mod lab;
 mod shipping;

@@ -35,8 +35,14 @@ fn add(client: &mut Client, numbers: impl IntoIterator<Item = usize>) {
 /// The number of a fact.
 #[track_caller]
 fn number(fact: &Fact) -> usize {
+    kind_of(fact).strip_prefix('E').unwrap().parse().unwrap()
+}
+
+/// The type of an event.
+#[track_caller]
+fn kind_of(fact: &Fact) -> &str {
     let Fact::Event(event) = fact else { panic!("not an event: {fact:?}") };
-    event.event_type.strip_prefix('E').unwrap().parse().unwrap()
+    &event.event_type
 }
 
 fn numbers(delivered: &Delivered) -> Vec<usize> {

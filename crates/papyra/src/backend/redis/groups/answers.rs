@@ -8,13 +8,20 @@ use crate::{
     Claimed, DeadEntry, Entry, PendingEntry, Position,
     backend::redis::{
         id::Id,
+        judge::judge,
+        page::Raw,
         reply::{bytes, number, parts, text},
     },
-    codec::{Form, decode},
 };
 
 /// Entries of a stream as the server sends them.
-pub(super) struct Entries<'a>(Vec<(Position, Option<&'a [Value]>)>);
+pub(super) struct Entries(Vec<Sent>);
+
+/// One of them.
+enum Sent {
+    There(Raw),
+    Gone(Position),
+}
 
 /// The same, told apart.
 #[derive(Default)]
@@ -26,9 +33,9 @@ pub(super) struct Sorted {
     pub(super) gone: Vec<Position>,
 }
 
-impl<'a> Entries<'a> {
+impl Entries {
     /// The answer of `XREADGROUP` for one stream; nothing came is no stream.
-    pub(super) fn of_read(answer: &'a Value) -> Option<Entries<'a>> {
+    pub(super) fn of_read(answer: &Value) -> Option<Entries> {
         let entries = match answer {
             Value::Nil => return Some(Entries(Vec::new())),
             Value::Map(streams) => &streams.first()?.1,
@@ -38,23 +45,26 @@ impl<'a> Entries<'a> {
     }
 
     /// The answer of `XCLAIM`: of entries that are gone, older servers say nil.
-    pub(super) fn of_claim(answer: &'a Value) -> Option<Entries<'a>> {
+    pub(super) fn of_claim(answer: &Value) -> Option<Entries> {
         let known = parts(answer)?.iter().filter(|entry| **entry != Value::Nil);
         let entries = known.map(|entry| {
             let [id, fields] = parts(entry)? else { return None };
-            Some((position(id)?, parts(fields)))
+            match fields {
+                Value::Nil => position(id).map(Sent::Gone),
+                _ => Raw::parse(entry).map(Sent::There),
+            }
         });
         entries.collect::<Option<_>>().map(Entries)
     }
 
     pub(super) fn sort(self) -> Sorted {
         let mut sorted = Sorted::default();
-        for (position, fields) in self.0 {
-            match fields {
-                None => sorted.gone.push(position),
-                Some(fields) => match fact(position, fields) {
-                    Some(entry) => sorted.entries.push(entry),
-                    None => sorted.damaged.push(position),
+        for sent in self.0 {
+            match sent {
+                Sent::Gone(position) => sorted.gone.push(position),
+                Sent::There(raw) => match judge(&raw, true).fact() {
+                    Some(fact) => sorted.entries.push(Entry::new(raw.id.into(), fact, bytes_of(&raw))),
+                    None => sorted.damaged.push(raw.id.into()),
                 },
             }
         }
@@ -62,10 +72,9 @@ impl<'a> Entries<'a> {
     }
 }
 
-fn fact(position: Position, fields: &[Value]) -> Option<Entry> {
-    let data = text(field(fields, "data")?)?;
-    let fact = decode(data, Form::Lenient).ok()?;
-    Some(Entry::new(position, fact, data.len() as u64))
+/// What an entry takes in storage.
+fn bytes_of(raw: &Raw) -> u64 {
+    raw.data().map_or(0, <[u8]>::len) as u64
 }
 
 /// The value of a field; of a doubled one the first.
