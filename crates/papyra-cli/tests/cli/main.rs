@@ -5,11 +5,14 @@ mod compact;
 mod config;
 mod doctor;
 mod exit_codes;
+mod groups;
 mod help;
 mod hostile;
 mod inspect;
 mod lab;
 mod recover;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod scan;
 mod seam;
 mod stubborn;

@@ -11,6 +11,7 @@ mod damager;
 mod disk_full;
 mod effort;
 mod feeder;
+mod fleet;
 mod giants;
 mod kill;
 mod lab;
@@ -19,6 +20,8 @@ mod locks;
 mod moved;
 mod power;
 mod python;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod strace;
 mod syscalls;
 mod tmpfs;

@@ -2,6 +2,7 @@
 
 mod consuming;
 mod contract;
+mod examples;
 mod outages;
 mod python;
 

@@ -58,7 +58,9 @@ async fn after_the_server_lost_everything_the_worker_gets_exactly_what_is_new() 
     assert_eq!(seen, (0..9).collect());
     let counted = consumer.metrics();
     assert_eq!((counted.redelivered, counted.groups_recreated), (0, 1));
-    assert_eq!(on_record(&log).await, [r#"GroupRecreated {"group":"workers","kind":"event","from":"0"}"#]);
+    let told = on_record(&log).await;
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.starts_with(r#"GroupRecreated {"group":"workers","kind":"event","from":""#), "{told}");
 }
 
 #[tokio::test]
