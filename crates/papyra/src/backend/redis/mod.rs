@@ -4,23 +4,31 @@
 //! one connection for commands that a `Server` keeps. Nothing here knows the client beyond `connection`, `reply`, `script`,
 //! `trouble` and the commands themselves.
 
+mod aside;
 mod backoff;
 mod batch;
+mod checks;
+mod compact;
 mod config;
 mod connection;
 mod flight;
+mod floors;
 mod held;
 mod id;
 mod judge;
 mod keys;
 mod lane;
 mod merge;
+mod news;
 mod page;
+mod pass;
 mod plain;
 mod promise;
 mod reader;
+mod recover;
 mod reply;
 mod script;
+mod sequence;
 mod server;
 mod setback;
 mod ship;
@@ -35,8 +43,13 @@ use tokio::time::Instant;
 
 pub use config::RedisConfig;
 
-use self::{batch::Encoded, server::Server, ship::Ship, writer::Writer};
-use crate::{Appended, Backend, EntryStream, Error, ErrorKind, Fact, ReadOptions, Result, shipping::Shipping};
+use self::{batch::Encoded, news::News, pass::How, server::Server, ship::Ship, writer::Writer};
+use crate::{
+    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    checkup::{Check, Checkup},
+    shipping::Shipping,
+};
 
 /// A log on Redis streams.
 ///
@@ -49,6 +62,7 @@ use crate::{Appended, Backend, EntryStream, Error, ErrorKind, Fact, ReadOptions,
 pub struct RedisLog {
     server: Server,
     ship: Ship,
+    news: News,
     writer: Mutex<State>,
 }
 
@@ -63,7 +77,12 @@ impl RedisLog {
     /// The log that is described. Nothing is connected yet: the first operation does that.
     pub fn new(config: RedisConfig) -> Self {
         let server = Server::new(config);
-        RedisLog { ship: Ship::new(server.clone()), server, writer: Mutex::new(State::Idle) }
+        RedisLog {
+            ship: Ship::new(server.clone()),
+            news: News::new(server.clone()),
+            server,
+            writer: Mutex::new(State::Idle),
+        }
     }
 
     /// The same, and the server is asked whether it can give the durability that is demanded, if any is. A server that is
@@ -80,6 +99,10 @@ impl RedisLog {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave it half-changed: each change is one assignment.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self) -> ScanReport {
+        ScanReport::new(self.name(), self.address())
     }
 
     fn writer(&self) -> Result<Arc<Writer>> {
@@ -119,6 +142,24 @@ impl Backend for RedisLog {
         reader::read(self.server.clone(), options)
     }
 
+    async fn news(&self, after: Option<Position>) {
+        self.news.wait(after).await;
+    }
+
+    async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
+        let how = How { deep: options.deep, sample: options.sample, progress: options.progress.clone() };
+        let report = ScanReport { deep: options.deep, ..self.report() };
+        pass::pass(&self.server, how, report, None).await.map(|passed| passed.report)
+    }
+
+    async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
+        recover::recover(&self.server, config, &self.report()).await
+    }
+
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
+        compact::compact(&self.server, config, self.report()).await
+    }
+
     async fn close(&self) -> Result<()> {
         let before = std::mem::replace(&mut *self.state(), State::Closed);
         if let State::Writing(writer) = before {
@@ -127,7 +168,22 @@ impl Backend for RedisLog {
         Ok(())
     }
 
+    fn has_quarantine(&self) -> bool {
+        true
+    }
+
+    fn checkup(&self) -> Option<&dyn Checkup> {
+        Some(self)
+    }
+
     fn shipping(&self) -> Option<&dyn Shipping> {
         Some(&self.ship)
+    }
+}
+
+#[async_trait]
+impl Checkup for RedisLog {
+    async fn checks(&self) -> Result<Vec<Check>> {
+        checks::all(&self.server).await
     }
 }
