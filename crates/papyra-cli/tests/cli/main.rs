@@ -10,6 +10,9 @@ mod hostile;
 mod inspect;
 mod lab;
 mod recover;
+mod redis;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod scan;
 mod seam;
 mod stubborn;

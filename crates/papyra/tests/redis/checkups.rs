@@ -45,6 +45,7 @@ async fn every_unsafe_setting_is_named() {
     assert_warned(&checks(&server).await, "persistence", "appendfsync no");
     client.call(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     assert_warned(&checks(&server).await, "eviction", "allkeys-lru");
+    client.call(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     client.call(["CONFIG", "SET", "maxmemory", "1mb"]);
     assert_warned(&checks(&server).await, "memory", "refused");
     client.call(["CONFIG", "SET", "maxmemory", "0"]);

@@ -106,7 +106,7 @@ pub(super) async fn pass(
                     Some((AnomalyKind::DuplicateEntry, why, Some(signature.seq)))
                 }
             },
-            Is::Legacy(..) => {
+            Is::Legacy(_) => {
                 report.legacy_lines += 1;
                 None
             }
@@ -141,7 +141,11 @@ pub(super) async fn pass(
     let forgotten = sequence.forgotten;
     let mut missing = 0;
     for gap in sequence.gaps() {
-        if states[gap.stream.index()].gaps_through.is_some_and(|through| gap.before <= through) {
+        // What is missing may have stood in any stream of the lane: before the front of one of them, it was dropped there.
+        let lane = server.keys().lane(gap.stream).streams();
+        let fronts = lane.iter().filter_map(|stream| tops[stream.index()]).map(|top| top.front);
+        let explained = fronts.chain(states[gap.stream.index()].gaps_through).max().unwrap_or_default();
+        if gap.before <= explained {
             continue;
         }
         missing += gap.last - gap.first + 1;
