@@ -63,7 +63,7 @@ impl Work {
                 "writer": self.name, "was": was.to_string(), "is": seen.last.to_string(),
                 "resent": resent, "lost": lost,
                 "first_lost": (lost > 0).then_some(first_lost),
-                "last_lost": (lost > 0).then_some(first_lost + lost - 1),
+                "last_lost": (lost > 0).then(|| first_lost + lost - 1),
             });
             self.say(Event::new(LOG, "ServerSetBack").with_payload(Payload::of(&payload)));
         }
