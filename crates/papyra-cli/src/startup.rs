@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use papyra::{
-    ErrorKind, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, startup, units::parse_duration,
+    ErrorKind, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, checkup::Check, startup,
+    units::parse_duration,
 };
 use serde::Serialize;
 
@@ -59,10 +60,27 @@ struct Checked<'a> {
     mode: String,
     #[serde(flatten)]
     report: &'a StartupReport,
+    /// What the log rests on, if that can be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<Check>>,
+}
+
+/// What a command looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looks {
+    /// The facts.
+    AtFacts,
+    /// Also what they rest on: the settings of a server, say.
+    Around,
 }
 
 /// Checks the log. If anomalies remain after a recovery, the command ends with `remaining`.
-pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCode) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    args: CheckArgs,
+    mut session: Session,
+    looks: Looks,
+    remaining: ExitCode,
+) -> Result<ExitCode, Failure> {
     let choice = Choice { mode: args.recovery_mode, directory: args.quarantine_dir };
     let mode = args.mode.map(|mode| ("startup.mode", mode.to_string().into()));
     let settings = session.config_with(choice.flags().into_iter().chain(mode))?;
@@ -92,12 +110,25 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
         StartupVerdict::StillDamaged => remaining,
         _ => ExitCode::GateClosed,
     };
-    let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found };
+    let checks = match log.backend().checkup().filter(|_| looks == Looks::Around) {
+        Some(checkup) => Some(checkup.checks().await?),
+        None => None,
+    };
+    let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found, checks };
     let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
-        print(&found, log.backend().name(), out)
+        print(&found, log.backend().name(), out)?;
+        checked.checks.iter().flatten().try_for_each(|check| print_check(check, out))
     });
     tell(&found, config.mode, log.backend().name(), &session.notes);
     delivered
+}
+
+fn print_check(check: &Check, out: &mut Out) -> Result<(), Failure> {
+    out.line(&format!("{} {}: {}", check.verdict.as_str(), check.name, safe::text(&check.detail)))?;
+    match &check.cure {
+        Some(cure) => out.line(&format!("  cure: {}", safe::text(cure))),
+        None => Ok(()),
+    }
 }
 
 fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Failure> {

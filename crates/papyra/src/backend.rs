@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Position, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, shipping::Shipping,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
 };
 
 pub mod file;
@@ -68,6 +68,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         EntryStream::failed(Error::unsupported(self.name(), "reading"))
     }
 
+    /// Returns when something may stand behind the position (or in the log at all, if none is given), and after some
+    /// seconds at the latest; [`Log::follow`](crate::Log::follow) reads then. By default that is after a tenth of a second.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    async fn news(&self, after: Option<Position>) {
+        let _ = after;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
     /// Looks for damage.
     ///
     /// - It MUST NOT change the log. `[scan_does_not_write]`
@@ -112,6 +122,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - It MUST be possible to call it twice. `[close_twice_is_fine]`
     /// - Reading MUST still work afterwards, unless the log lives in the handle alone. `[reading_survives_close]`
     async fn close(&self) -> Result<()>;
+
+    /// Whether the log has a place of its own for what a recovery sets aside. Others have to be given a directory.
+    fn has_quarantine(&self) -> bool {
+        false
+    }
+
+    /// What can be said of the settings around this log, if anything can.
+    fn checkup(&self) -> Option<&dyn Checkup> {
+        None
+    }
 
     /// The way for a spool in front of this log, if it is one that takes sealed lines exactly once.
     fn shipping(&self) -> Option<&dyn Shipping> {

@@ -9,6 +9,7 @@ struct Pages;
 
 mod address;
 pub mod backend;
+pub mod checkup;
 mod choice;
 mod clock;
 mod codec;

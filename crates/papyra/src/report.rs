@@ -37,6 +37,8 @@ pub enum AnomalyKind {
     UnexpectedFile,
     /// The log was written by a newer version.
     NewerFormat,
+    /// A key of the log's name holds something else.
+    WrongType,
 }
 
 impl AnomalyKind {
@@ -54,6 +56,7 @@ impl AnomalyKind {
             AnomalyKind::MissingSegment => "MISSING_SEGMENT",
             AnomalyKind::UnexpectedFile => "UNEXPECTED_FILE",
             AnomalyKind::NewerFormat => "NEWER_FORMAT",
+            AnomalyKind::WrongType => "WRONG_TYPE",
         }
     }
 }
@@ -237,6 +240,13 @@ pub struct CompactionReport {
     pub before_bytes: u64,
     /// Bytes after.
     pub after_bytes: u64,
+    /// Facts that retention hides and that stay because a consumer group has not done with them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub held_by_groups: u64,
     /// Whether anything was written: not if everything stays, and not in a dry run.
     pub changed: bool,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

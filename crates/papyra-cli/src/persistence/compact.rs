@@ -29,6 +29,9 @@ pub(crate) struct CompactArgs {
     /// Go on even if nothing would remain
     #[arg(long)]
     allow_empty: bool,
+    /// Drop also what consumer groups have not read, or not acknowledged
+    #[arg(long)]
+    ignore_groups: bool,
     /// Write the report as JSON into this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -58,7 +61,10 @@ pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitC
     let retention = args.over(*log.retention());
     let configured = !retention.is_unlimited();
     let report = if configured {
-        let config = CompactionConfig::new(retention, log.now()).allow_empty(args.allow_empty).dry_run(args.dry_run);
+        let config = CompactionConfig::new(retention, log.now())
+            .allow_empty(args.allow_empty)
+            .dry_run(args.dry_run)
+            .ignore_groups(args.ignore_groups);
         let bar = session.notes.bar("compacting");
         Some(log.compact_as(&config.with_progress(bar.progress())).await?)
     } else {
@@ -104,6 +110,9 @@ pub(super) fn print(report: &CompactionReport, dry_run: bool, out: &mut Out) -> 
     ] {
         out.line(&format!("  {name}: {figure}"))?;
     }
+    if report.held_by_groups > 0 {
+        out.line(&format!("  held_by_groups: {}", report.held_by_groups))?;
+    }
     Ok(())
 }
 
@@ -123,6 +132,7 @@ mod tests {
             max_bytes: None,
             dry_run: false,
             allow_empty: false,
+            ignore_groups: false,
             report: None,
         };
         let all = Rule::default().with_max_records(5).with_max_age(Duration::from_secs(60)).with_max_bytes(7);

@@ -11,6 +11,7 @@ mod hostile;
 mod inspect;
 mod lab;
 mod recover;
+mod redis;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]
 mod redis_lab;
 mod scan;

@@ -3,11 +3,10 @@
 use std::{ffi::OsString, fs, path::Path};
 
 use super::Schemes;
-use crate::{Dsn, Error, ErrorKind, RedisConfig, RedisLog, Result, quoted::quoted, units::parse_duration};
+use crate::{Dsn, Error, ErrorKind, RedisConfig, RedisLog, Result, quoted::quoted};
 
 /// The options that all of them have.
-const OPTIONS: [&str; 9] =
-    ["prefix", "system", "maxlen", "replicas", "timeout", "password_file", "tls_ca", "tls_cert", "tls_key"];
+const OPTIONS: [&str; 8] = ["prefix", "system", "maxlen", "replicas", "password_file", "tls_ca", "tls_cert", "tls_key"];
 const SENTINEL: [&str; 3] = ["tls", "sentinel_username", "sentinel_password"];
 const CLUSTER: [&str; 1] = ["tls"];
 
@@ -156,8 +155,8 @@ fn options(mut config: RedisConfig, dsn: &Dsn) -> Result<RedisConfig> {
         let replicas = u32::try_from(count("replicas", replicas)?);
         config = config.with_replicas(replicas.map_err(|_| wrong("replicas", "too many".to_owned()))?);
     }
-    if let Some(timeout) = dsn.option("timeout") {
-        config = config.with_timeout(parse_duration(timeout).map_err(|error| wrong("timeout", error.to_string()))?);
+    if let Some(timeout) = dsn.log_options().timeout {
+        config = config.with_timeout(timeout);
     }
     if let Some(durability) = dsn.log_options().durability {
         config = config.with_durability(durability);

@@ -72,6 +72,10 @@ if ms >= 9007199254740992 or n >= 9007199254740992 then
   return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. top)
 end
 
+-- The rights to write beside the streams are tried before the streams: a batch without its mark could be doubled.
+if marked == '' and last > previous then redis.call('SET', mark, '0 00000000 0-0', 'EX', 60) end
+if log == '' then redis.call('HSET', state, 'last', top) end
+
 local first, given, id = n, {}, top
 for i = 9, #ARGV, 2 do
   local stream = tonumber(ARGV[i])

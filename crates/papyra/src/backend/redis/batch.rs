@@ -91,6 +91,8 @@ pub(super) struct Batch {
     pub(super) latest: f64,
     /// The writer's number before the first line and that of the last, once they are numbered.
     pub(super) numbers: Option<(u64, u64)>,
+    /// Where the writer's mark is, if that is not its number before the first line: the server lost the mark, or more.
+    pub(super) follows: Option<u64>,
     /// It was sent, and nobody knows what became of it.
     pub(super) unsure: bool,
     /// What Papyra itself has to say.
@@ -107,6 +109,7 @@ impl Batch {
             deadline: None,
             latest: f64::MIN,
             numbers: None,
+            follows: None,
             unsure: false,
             remark: None,
         }
@@ -169,7 +172,7 @@ impl Batch {
 
     /// The numbers are not valid any more.
     pub(super) fn unsign(&mut self) {
-        (self.numbers, self.unsure) = (None, false);
+        (self.numbers, self.follows, self.unsure) = (None, None, false);
     }
 
     /// The checksum of the last line.

@@ -73,7 +73,15 @@ pub(super) async fn connect(config: &RedisConfig, answers: Answers) -> Result<Co
     };
     // Finding a master or the nodes of a cluster takes several connections.
     let patience = if matches!(config.servers, Servers::One(_)) { PATIENCE } else { 3 * PATIENCE };
-    match tokio::time::timeout(patience, connecting).await {
+    let greeting = async {
+        let mut connection = connecting.await?;
+        // A server that knows nobody yet, or is loading, says so now and in words that are understood.
+        match connection.send(&redis::cmd("PING")).await {
+            Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm) => Ok(connection),
+            pong => pong.map(|_| connection),
+        }
+    };
+    match tokio::time::timeout(patience, greeting).await {
         Ok(connected) => connected.map_err(|error| Trouble::of(&error, "connect to", &address)),
         Err(_) => Err(Trouble::silent("connect to", &address)),
     }

@@ -12,7 +12,7 @@ pub(super) enum Is<'a> {
     /// A fact that we wrote, or a spool.
     Signed(Signature<'a>, &'a [u8]),
     /// A fact without our signature: the Python Papyra's, say.
-    Legacy(Box<Fact>, &'a [u8]),
+    Legacy(Box<Fact>),
     /// No fact, and why.
     Damaged(String),
 }
@@ -22,7 +22,7 @@ impl Is<'_> {
     pub(super) fn head(&self) -> Option<(Kind, f64)> {
         match self {
             Is::Signed(signature, _) => Some((signature.head.kind, signature.head.timestamp)),
-            Is::Legacy(fact, _) => Some((fact.kind(), fact.timestamp().seconds())),
+            Is::Legacy(fact) => Some((fact.kind(), fact.timestamp().seconds())),
             Is::Damaged(_) => None,
         }
     }
@@ -31,7 +31,7 @@ impl Is<'_> {
     pub(super) fn fact(self) -> Option<Fact> {
         match self {
             Is::Signed(_, line) => codec::decode(std::str::from_utf8(line).ok()?, Form::Lenient).ok(),
-            Is::Legacy(fact, _) => Some(*fact),
+            Is::Legacy(fact) => Some(*fact),
             Is::Damaged(_) => None,
         }
     }
@@ -55,7 +55,7 @@ pub(super) fn judge(raw: &Raw, deep: bool) -> Is<'_> {
         return Is::Damaged("its checksum is wrong".to_owned());
     }
     match decode() {
-        Ok(fact) => Is::Legacy(Box::new(fact), data),
+        Ok(fact) => Is::Legacy(Box::new(fact)),
         Err(cause) => Is::Damaged(cause),
     }
 }

@@ -197,6 +197,9 @@ impl Work {
             };
             let batch = &self.queue[at];
             let (previous, last) = batch.numbers.unwrap_or_default();
+            let previous = batch.follows.unwrap_or(previous);
+            // An empty batch has no numbers of its own: it only asks.
+            let last = if batch.lines.is_empty() { previous } else { last };
             let call = Call {
                 keys: self.server.keys(),
                 lane: self.lane,
@@ -293,7 +296,7 @@ impl Work {
             self.remarks.push(Entry::new((*id).into(), fact, batch.lines[0].data.len() as u64));
         }
         batch.done(ids, &mut self.remarks, &mut self.lost);
-        batch.unsure = false;
+        (batch.unsure, batch.follows) = (false, None);
         for stream in reset {
             self.say(super::setback::reset(&stream));
         }

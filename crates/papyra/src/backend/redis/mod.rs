@@ -4,11 +4,15 @@
 //! one connection for commands that a `Server` keeps. Nothing here knows the client beyond `connection`, `reply`, `script`,
 //! `trouble` and the commands themselves.
 
+mod aside;
 mod backoff;
 mod batch;
+mod checks;
+mod compact;
 mod config;
 mod connection;
 mod flight;
+mod floors;
 mod groups;
 mod held;
 mod id;
@@ -16,12 +20,16 @@ mod judge;
 mod keys;
 mod lane;
 mod merge;
+mod news;
 mod page;
+mod pass;
 mod plain;
 mod promise;
 mod reader;
+mod recover;
 mod reply;
 mod script;
+mod sequence;
 mod server;
 mod setback;
 mod ship;
@@ -36,9 +44,12 @@ use tokio::time::Instant;
 
 pub use config::RedisConfig;
 
-use self::{batch::Encoded, groups::RedisGroups, server::Server, ship::Ship, writer::Writer};
+use self::{batch::Encoded, groups::RedisGroups, news::News, pass::How, server::Server, ship::Ship, writer::Writer};
 use crate::{
-    Appended, Backend, ConsumerGroups, EntryStream, Error, ErrorKind, Fact, ReadOptions, Result, shipping::Shipping,
+    Appended, Backend, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind, Fact,
+    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    checkup::{Check, Checkup},
+    shipping::Shipping,
 };
 
 /// A log on Redis streams.
@@ -53,6 +64,7 @@ pub struct RedisLog {
     server: Server,
     ship: Ship,
     groups: RedisGroups,
+    news: News,
     writer: Mutex<State>,
 }
 
@@ -70,6 +82,7 @@ impl RedisLog {
         RedisLog {
             ship: Ship::new(server.clone()),
             groups: RedisGroups::new(server.clone()),
+            news: News::new(server.clone()),
             server,
             writer: Mutex::new(State::Idle),
         }
@@ -89,6 +102,10 @@ impl RedisLog {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave it half-changed: each change is one assignment.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self) -> ScanReport {
+        ScanReport::new(self.name(), self.address())
     }
 
     fn writer(&self) -> Result<Arc<Writer>> {
@@ -128,6 +145,24 @@ impl Backend for RedisLog {
         reader::read(self.server.clone(), options)
     }
 
+    async fn news(&self, after: Option<Position>) {
+        self.news.wait(after).await;
+    }
+
+    async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
+        let how = How { deep: options.deep, sample: options.sample, progress: options.progress.clone() };
+        let report = ScanReport { deep: options.deep, ..self.report() };
+        pass::pass(&self.server, how, report, None).await.map(|passed| passed.report)
+    }
+
+    async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
+        recover::recover(&self.server, config, &self.report()).await
+    }
+
+    async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
+        compact::compact(&self.server, config, self.report()).await
+    }
+
     async fn close(&self) -> Result<()> {
         let before = std::mem::replace(&mut *self.state(), State::Closed);
         if let State::Writing(writer) = before {
@@ -136,11 +171,26 @@ impl Backend for RedisLog {
         Ok(())
     }
 
+    fn has_quarantine(&self) -> bool {
+        true
+    }
+
+    fn checkup(&self) -> Option<&dyn Checkup> {
+        Some(self)
+    }
+
     fn shipping(&self) -> Option<&dyn Shipping> {
         Some(&self.ship)
     }
 
     fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
         Some(&self.groups)
+    }
+}
+
+#[async_trait]
+impl Checkup for RedisLog {
+    async fn checks(&self) -> Result<Vec<Check>> {
+        checks::all(&self.server).await
     }
 }

@@ -47,10 +47,11 @@ struct Reader {
 impl Reader {
     /// Where to read. What is added later is not read.
     async fn begin(&mut self) -> Result<Merge> {
-        let mut tops = Vec::new();
-        for stream in Stream::ALL {
-            tops.push((stream, state::top(&self.server, stream).await?.map(|top| top.last)));
-        }
+        let server = &self.server;
+        let top = async |stream| Ok::<_, Error>((stream, state::top(server, stream).await?.map(|top| top.last)));
+        let [a, b, c] = Stream::ALL;
+        let tops = tokio::try_join!(top(a), top(b), top(c))?;
+        let tops = [tops.0, tops.1, tops.2];
         let highest = tops.iter().filter_map(|(_, top)| *top).max().unwrap_or_default();
         let after = self.options.after.map(Id::from);
         if let (Some(after), Some(position)) = (after, self.options.after)

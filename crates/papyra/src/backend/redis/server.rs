@@ -113,7 +113,17 @@ impl Server {
         self.try_call(doing, command).await.map_err(Trouble::into_error)
     }
 
-    /// The same with what failed, for whoever wants to know why.
+    /// Asks each server that takes writes: the one, or every master of a cluster.
+    pub(super) async fn ask_all(&self, doing: &str, command: &Cmd) -> Result<Vec<Value>> {
+        let Connection::Cluster(_) = self.shared().await.map_err(Trouble::into_error)?.0 else {
+            return Ok(vec![self.call(doing, command).await?]);
+        };
+        let (mut connection, _) = self.shared().await.map_err(Trouble::into_error)?;
+        let answers = connection.everywhere(command).await;
+        answers.map_err(|error| Trouble::of(&error, doing, &self.0.address).into_error())
+    }
+
+    /// The same as [`call`](Self::call) with what failed, for whoever wants to know why.
     pub(super) async fn try_call(&self, doing: &str, command: &Cmd) -> Result<Value, Trouble> {
         let (began, mut backoff) = (Instant::now(), Backoff::new());
         let mut was_there = self.0.current.lock().await.generation > 0;

@@ -43,7 +43,7 @@ impl Work {
         if mark < acked && !self.forgot_the_mark_alone(seen).await? {
             again = self.held.take_behind(mark);
             let held_from = again.first().and_then(|batch| batch.numbers).map_or(acked, |(previous, _)| previous);
-            (first_lost, lost) = (mark + 1, held_from - mark);
+            (first_lost, lost) = (mark + 1, held_from.saturating_sub(mark));
             self.lost += lost;
             (self.acked, self.place) = (mark, None);
         }
@@ -51,21 +51,19 @@ impl Work {
         for batch in again.into_iter().rev() {
             self.queue.push_front(batch);
         }
-        // What comes first begins where the server is. Empty batches have no numbers of their own: they only ask.
+        // What comes first begins where the server is; an empty batch in front of it has no numbers, and only asks.
         for batch in &mut self.queue {
-            let Some((previous, last)) = &mut batch.numbers else { break };
-            *previous = mark;
+            batch.follows = Some(mark);
             if !batch.lines.is_empty() {
                 break;
             }
-            *last = mark;
         }
         if lost > 0 || resent > 0 || seen.last < was {
             let payload = serde_json::json!({
                 "writer": self.name, "was": was.to_string(), "is": seen.last.to_string(),
                 "resent": resent, "lost": lost,
                 "first_lost": (lost > 0).then_some(first_lost),
-                "last_lost": (lost > 0).then_some(first_lost + lost - 1),
+                "last_lost": (lost > 0).then(|| first_lost + lost - 1),
             });
             self.say(Event::new(LOG, "ServerSetBack").with_payload(Payload::of(&payload)));
         }

@@ -40,6 +40,8 @@ pub(super) struct Top {
     pub(super) last: Id,
     /// Entries in it.
     pub(super) entries: u64,
+    /// Entries before this one may have been dropped; the lowest id if none ever was.
+    pub(super) front: Id,
 }
 
 /// How far a stream has got; `None` if it does not exist.
@@ -59,7 +61,13 @@ pub(super) async fn top(server: &Server, stream: Stream) -> Result<Option<Top>> 
         || Error::new(ErrorKind::Internal, format!("what the server says of the stream `{key}` is not understood"));
     let last = reply::named(&value, "last-generated-id").and_then(reply::text).and_then(Id::parse);
     let entries = reply::named(&value, "length").and_then(reply::number);
-    Ok(Some(Top { last: last.ok_or_else(not_understood)?, entries: entries.ok_or_else(not_understood)? }))
+    let (last, entries) = (last.ok_or_else(not_understood)?, entries.ok_or_else(not_understood)?);
+    let first = reply::named(&value, "first-entry").and_then(reply::parts);
+    let first = first.and_then(|entry| Id::parse(reply::text(entry.first()?)?));
+    // Servers before 7.0 do not count what was added.
+    let whole = reply::named(&value, "entries-added").and_then(reply::number) == Some(entries);
+    let front = if whole { Id::default() } else { first.unwrap_or(last) };
+    Ok(Some(Top { last, entries, front }))
 }
 
 /// What kind of thing a key holds: `none`, `stream`, `list`…

@@ -52,6 +52,10 @@ impl Trouble {
                 "MISCONF" => (After::Nothing, false, ErrorKind::Io, Some(DISK)),
                 "NOAUTH" | "WRONGPASS" | "DENIED" => (After::Nothing, false, ErrorKind::Permission, Some(LOGIN)),
                 "WRONGTYPE" => (After::Nothing, false, ErrorKind::Corrupt, Some(TYPE)),
+                // What the user of a script may not do is an error of the script's own.
+                _ if error.detail().is_some_and(|detail| detail.contains("can't run this command")) => {
+                    (After::Nothing, false, ErrorKind::Permission, Some(ACL))
+                }
                 // A script that was ended half-way has not written; one that has written cannot be ended.
                 _ => (After::Nothing, false, ErrorKind::Io, None),
             },
