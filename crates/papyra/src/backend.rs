@@ -6,11 +6,13 @@ use async_trait::async_trait;
 
 use crate::{
     CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Position, ReadOptions, RecoveryConfig,
-    RecoveryReport, Result, ScanOptions, ScanReport,
+    RecoveryReport, Result, ScanOptions, ScanReport, shipping::Shipping,
 };
 
 pub mod file;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 /// The code that keeps a log in one technology.
 ///
@@ -110,6 +112,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - It MUST be possible to call it twice. `[close_twice_is_fine]`
     /// - Reading MUST still work afterwards, unless the log lives in the handle alone. `[reading_survives_close]`
     async fn close(&self) -> Result<()>;
+
+    /// The way for a spool in front of this log, if it is one that takes sealed lines exactly once.
+    fn shipping(&self) -> Option<&dyn Shipping> {
+        None
+    }
 }
 
 /// What an append did.

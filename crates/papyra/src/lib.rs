@@ -35,11 +35,14 @@ mod quoted;
 mod recorder;
 mod report;
 mod retention;
+pub mod shipping;
 pub mod startup;
 mod stats;
 pub mod units;
 
 pub use address::ActorAddress;
+#[cfg(feature = "redis")]
+pub use backend::redis::{RedisConfig, RedisLog};
 pub use backend::{
     Appended, Backend,
     file::{FileConfig, JsonLog},

@@ -1,5 +1,8 @@
 //! From an address to a log: the only place that names the backends.
 
+#[cfg(feature = "redis")]
+mod redis;
+
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::{
@@ -84,12 +87,20 @@ struct Scheme {
 }
 
 /// Schemes that are part of the design and not yet of this version.
+#[cfg(feature = "redis")]
+const PLANNED: [&str; 1] = ["rotating"];
+#[cfg(not(feature = "redis"))]
 const PLANNED: [&str; 5] = ["rotating", "redis", "rediss", "redis+sentinel", "redis+cluster"];
 
 impl Schemes {
-    /// Papyra's own: `memory:` and `json:`.
+    /// Papyra's own: `memory:` and `json:`; with the feature `redis` also `redis:`, `rediss:`, `redis+sentinel:` and
+    /// `redis+cluster:`.
     pub fn new() -> Self {
-        Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json)
+        let schemes =
+            Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json);
+        #[cfg(feature = "redis")]
+        let schemes = redis::register(schemes);
+        schemes
     }
 
     /// Registers a scheme that has no options but those that every log has ([`LogOptions`](crate::LogOptions)). It

@@ -9,7 +9,8 @@ use crate::{LogOptions, quoted::is_harmless};
 const HIDDEN: &str = "***";
 
 /// Options of Papyra's own backends that are no secrets; whatever else stands in an address may be one.
-const SHOWN: [&str; 5] = ["max_line", "segment_bytes", "max_segments", "prefix", "system"];
+const SHOWN: [&str; 8] =
+    ["max_line", "segment_bytes", "max_segments", "prefix", "system", "maxlen", "replicas", "timeout"];
 
 impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use crate::{
 /// From the lowest to the highest. `backend::*` are the modules below `backend`; `` is the crate's root.
 const LAYERS: [(&str, &[&str]); 5] = [
     ("words", &["address", "clock", "error", "fact", "json", "payload", "position", "progress", "report", "retention"]),
-    ("contract", &["backend", "codec", "entry_stream", "options"]),
+    ("contract", &["backend", "codec", "entry_stream", "options", "shipping"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
     ("held", &["backup", "conformance", "log", "metrics", "observe", "recorder", "startup", "stats"]),

@@ -21,13 +21,13 @@ impl Next {
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
     }
 
-    fn stamp(&mut self, timestamp: f64) -> Stamp {
+    fn stamp(&mut self, timestamp: f64) -> Stamp<'static> {
         if let Some(newest) = self.newest {
             // Times at both ends of what a number can hold are further apart than a number can say.
             self.skew = self.skew.max(newest - timestamp).min(f64::MAX);
         }
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
-        let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew) };
+        let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew), writer: None };
         self.seq += 1;
         stamp
     }
