@@ -5,14 +5,15 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Position, ReadOptions, RecoveryConfig,
-    RecoveryReport, Result, ScanOptions, ScanReport, shipping::Shipping,
+    Backlog, CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, shipping::Shipping,
 };
 
 pub mod file;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod spooled;
 
 /// The code that keeps a log in one technology.
 ///
@@ -115,6 +116,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// The way for a spool in front of this log, if it is one that takes sealed lines exactly once.
     fn shipping(&self) -> Option<&dyn Shipping> {
+        None
+    }
+
+    /// What waits in this process's spool, if the log has one and this process has opened it for writing.
+    fn backlog(&self) -> Option<Backlog> {
         None
     }
 }

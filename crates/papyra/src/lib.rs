@@ -46,6 +46,7 @@ pub use backend::redis::{RedisConfig, RedisLog};
 pub use backend::{
     Appended, Backend,
     file::{FileConfig, JsonLog},
+    spooled::{SpoolConfig, Spooled},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dsn::Dsn;
@@ -58,10 +59,10 @@ pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use payload::Payload;
-pub use position::{Entry, Position};
+pub use position::{Entry, Origin, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
-pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
+pub use report::{Anomaly, AnomalyKind, Backlog, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};
 pub use stats::Stats;

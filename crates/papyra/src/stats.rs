@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{Entry, ErrorKind, Kind, Log, ReadOptions, Result, ScanOptions};
+use crate::{Backlog, Entry, ErrorKind, Kind, Log, ReadOptions, Result, ScanOptions};
 
 /// The figures of a log, retention not applied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -22,6 +22,9 @@ pub struct Stats {
     pub newest: Option<f64>,
     /// Findings of the scan that counted; damaged facts are in no other figure.
     pub anomalies: u64,
+    /// What waits in the log's spool, if it has one; it is among the entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
 }
 
 impl Log {
@@ -35,7 +38,12 @@ impl Log {
             Err(error) if error.kind() == ErrorKind::Unsupported => return self.stats_by_reading().await,
             Err(error) => return Err(error),
         };
-        let mut stats = Stats { bytes: report.bytes, anomalies: report.anomalies_total, ..Stats::default() };
+        let mut stats = Stats {
+            bytes: report.bytes,
+            anomalies: report.anomalies_total,
+            backlog: report.backlog,
+            ..Stats::default()
+        };
         for kind in Kind::KNOWN.into_iter().chain([Kind::Unknown]) {
             let count = report.entries.get(kind.as_str()).copied().unwrap_or_default();
             stats.by_kind.insert(kind.as_str(), count);

@@ -75,7 +75,7 @@ impl Plan {
     ) -> Result<Plan> {
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
-            cut: wanted.retention.cut(wanted.now),
+            cut: wanted.cut(),
             size,
             before: passed.report.entries.values().sum(),
             unknown: passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default(),

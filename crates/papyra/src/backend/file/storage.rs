@@ -164,7 +164,7 @@ pub(super) fn create_directory_of(path: &Path) -> Result<()> {
 }
 
 /// Creates a directory and those above it, readable by their owner alone, and makes the new names durable.
-pub(super) fn create_directories(directory: &Path) -> io::Result<()> {
+pub(in crate::backend) fn create_directories(directory: &Path) -> io::Result<()> {
     let is_new = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
     let new: Vec<&Path> = directory.ancestors().take_while(is_new).collect();
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -172,7 +172,7 @@ pub(super) fn create_directories(directory: &Path) -> io::Result<()> {
 }
 
 /// Makes new, renamed and removed names durable. Without this a power cut may lose the name of a file whose bytes are safe.
-pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(in crate::backend) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
 }
 
