@@ -137,6 +137,8 @@ pub struct Appended {
     pub bytes: u64,
     /// How long the sync took that made the batch durable; `None` if there was none, or it is not known.
     pub synced_in: Option<Duration>,
+    /// Facts acknowledged earlier that the storage has lost since and that could not be written again; a remark names them.
+    pub lost: u64,
 }
 
 impl Appended {

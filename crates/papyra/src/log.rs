@@ -121,6 +121,7 @@ impl Log {
                 }
                 self.metrics.records_written.add(appended.positions.len() as u64);
                 self.metrics.bytes_written.add(appended.bytes);
+                self.metrics.lost.add(appended.lost);
             }
             Err(_) => self.metrics.write_errors.add(1),
         }

@@ -25,7 +25,7 @@ pub(super) fn register(schemes: Schemes) -> Schemes {
 
 async fn open(dsn: Dsn) -> Result<RedisLog> {
     let config = config(&dsn, |name| std::env::var_os(name).filter(|value| !value.is_empty()))?;
-    Ok(RedisLog::new(config))
+    RedisLog::open(config).await
 }
 
 /// What an address and the environment say. The environment counts for what the address does not say.

@@ -1,4 +1,5 @@
 //! Logs on Redis, tried on real servers: child processes of the tests.
 
+mod conforming;
 mod lab;
 mod shipping;

@@ -35,6 +35,8 @@ local seq = tonumber(string.match(marked, '^%d+') or 0)
 local known_of_log = redis.call('HMGET', state, 'log', 'last', 'ahead', unpack(KEYS, 3))
 local log, top, ahead = known_of_log[1] or '', known_of_log[2] or '0-0', known_of_log[3]
 if last > previous and seq >= last then
+  -- Written once more, so that whoever asks next whether replicas or the disk have it is not answered for nothing.
+  redis.call('SET', mark, marked, 'KEEPTTL')
   return {'REPEATED', marked, top, log}
 end
 if seq ~= previous or below(top, known) then

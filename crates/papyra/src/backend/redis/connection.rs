@@ -8,11 +8,13 @@ use redis::{
     aio::{ConnectionLike as _, MultiplexedConnection},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
     sentinel::{SentinelClientBuilder, SentinelServerType},
 };
 
 use super::{
     config::{Address, Login, PATIENCE, RedisConfig, Servers, Tls},
+    reply,
     trouble::Trouble,
 };
 use crate::{Error, ErrorKind, Result};
@@ -194,4 +196,40 @@ fn pem(path: &Path) -> Result<Vec<u8>> {
         Error::new(ErrorKind::Config, format!("cannot read the certificate or key `{}`", path.display()))
             .with_source(error)
     })
+}
+
+impl Connection {
+    /// The value of a setting on each server that takes writes.
+    pub(super) async fn settings(&mut self, name: &str) -> Result<Vec<String>, RedisError> {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("GET").arg(name);
+        let values = self.everywhere(&command).await?;
+        Ok(values.iter().filter_map(|value| reply::text(reply::named(value, name)?)).map(str::to_owned).collect())
+    }
+
+    /// Whether the server has a command: asked, since versions of forks say little.
+    pub(super) async fn knows(&mut self, name: &str) -> Result<bool, RedisError> {
+        let mut command = redis::cmd("COMMAND");
+        command.arg("INFO").arg(name);
+        let values = self.everywhere(&command).await?;
+        let known =
+            |value: &Value| reply::parts(value).is_some_and(|parts| parts.iter().any(|part| *part != Value::Nil));
+        Ok(!values.is_empty() && values.iter().all(known))
+    }
+
+    /// Sends a command to each server that takes writes.
+    pub(super) async fn everywhere(&mut self, command: &Cmd) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Connection::Server(_) => Ok(vec![self.send(command).await?]),
+            Connection::Cluster(connection) => {
+                let masters = MultipleNodeRoutingInfo::AllMasters;
+                let answer = connection.route_command(command.clone(), RoutingInfo::MultiNode((masters, None))).await?;
+                Ok(match answer.extract_error()? {
+                    Value::Map(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
+                    Value::Array(values) => values,
+                    value => vec![value],
+                })
+            }
+        }
+    }
 }

@@ -13,9 +13,10 @@ use super::{
     config::{PATIENCE, RedisConfig},
     connection::{Answers, Connection, connect},
     keys::Keys,
+    promise::Promise,
     trouble::{After, Trouble},
 };
-use crate::Result;
+use crate::{Durability, Result};
 
 /// How long a command that only looks is tried again after the server was there once.
 const RETRIES: Duration = Duration::from_secs(5);
@@ -67,6 +68,22 @@ impl Server {
     /// A connection of its own: for a writer, whose commands must keep their order, and for commands that block.
     pub(super) async fn dedicated(&self, answers: Answers) -> Result<Connection, Trouble> {
         connect(&self.0.config, answers).await
+    }
+
+    /// Asks the server whether it can give the durability that is demanded, if any is; one that is away is not waited for.
+    pub(super) async fn prove(&self) -> Result<()> {
+        let config = &self.0.config;
+        if config.durability == Durability::Buffered && config.replicas == 0 {
+            return Ok(());
+        }
+        let proven = match self.dedicated(Answers::Soon).await {
+            Ok(mut connection) => Promise::of(config, &mut connection, &self.0.address).await.map(drop),
+            Err(trouble) => Err(trouble),
+        };
+        match proven {
+            Err(trouble) if !trouble.passes() => Err(trouble.into_error()),
+            _ => Ok(()),
+        }
     }
 
     /// The connection for commands, and its generation.

@@ -82,6 +82,11 @@ impl Trouble {
         Trouble { after: After::Nothing, unknown: false, error }
     }
 
+    /// Nobody knows whether it was done.
+    pub(super) fn unsure(after: After, error: Error) -> Trouble {
+        Trouble { after, unknown: true, error }
+    }
+
     /// Whether trying again may help.
     pub(super) fn passes(&self) -> bool {
         self.after != After::Nothing

@@ -39,6 +39,10 @@ impl Cluster {
         &mut self.0
     }
 
+    pub(crate) fn addresses(&self) -> Vec<(String, u16)> {
+        self.0.iter().map(|node| ("127.0.0.1".to_owned(), node.port())).collect()
+    }
+
     /// The address of a log on it, with these options.
     pub(crate) fn url(&self, options: &str) -> String {
         let hosts: Vec<String> = self.0.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();

@@ -80,6 +80,11 @@ impl Pair {
         });
     }
 
+    /// The Sentinel's port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of a log on it, with these options.
     pub(crate) fn url(&self, options: &str) -> String {
         format!("redis+sentinel://127.0.0.1:{}/{SERVICE}/0?{options}", self.port)
