@@ -14,7 +14,7 @@
 //! quarantine_dir = "/var/lib/orders/quarantine"
 //! [kind.dead_letter]                       # a kind may live elsewhere: read, not yet opened by this version
 //! url = "json:/var/lib/orders/dead.ndjson"
-//! [spool]                                  # in front of a remote log: read, not yet opened by this version
+//! [spool]                                  # in front of a remote log: facts wait here while it is away
 //! path = "/var/lib/orders/spool"
 //! max_bytes = "1GiB"
 //! ```
@@ -22,7 +22,8 @@
 //! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the
 //! first that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
 //! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count
-//! as written where the address stands, and win there over a setting of their own. Relative paths are relative to the
+//! as written where the address stands, and win there over a setting of their own (`spool` and `spool_max_bytes` over those of
+//! `[spool]`). If the command line names the log, a `[spool]` of a file or a variable, which is meant for another, does not hold. Relative paths are relative to the
 //! working directory.
 //!
 //! ```
@@ -82,6 +83,11 @@ impl Config {
         load::load(sources)
     }
 
+    /// The spool in front of the log, and how many bytes it may hold.
+    pub fn spool(&self) -> Option<Setting<(PathBuf, Option<u64>)>> {
+        self.spool_path.clone().map(|path| self.setting("spool.path", (path, self.spool_max_bytes)))
+    }
+
     /// The log's address.
     pub fn url(&self) -> Option<Setting<Dsn>> {
         self.url.clone().map(|dsn| self.setting("url", dsn))
@@ -137,8 +143,8 @@ impl Config {
     /// Opens the log under everything that was configured.
     ///
     /// # Errors
-    /// `Config` if no address is configured or it is wrong, and for `[kind.…]` and `[spool]`, which this version cannot
-    /// open yet; and whatever the backend answers.
+    /// `Config` if no address is configured or it is wrong, for a `[spool]` in front of a log that has no use for one, and for
+    /// `[kind.…]`, which this version cannot open yet; and whatever the backend answers.
     pub async fn open(&self, schemes: &Schemes) -> Result<Log> {
         let url = self.url().ok_or_else(|| {
             Error::new(ErrorKind::Config, "no log is named")
@@ -149,7 +155,8 @@ impl Config {
             return Err(Error::new(ErrorKind::Config, format!("{place}: not in this version yet"))
                 .with_cure(format!("remove `{name}`, all kinds of facts are kept in `url`")));
         }
-        let opened = schemes.open_dsn(&url.value.with_log_options(self.log)).await;
+        let dsn = self.with_spool(url.value.with_log_options(self.log))?;
+        let opened = schemes.open_dsn(&dsn).await;
         opened.map_err(|error| match url.origin {
             Origin::File { .. } | Origin::Env(_) if error.kind() == ErrorKind::Config => {
                 setting::placed(&url.origin.place("url"), error)
@@ -161,8 +168,15 @@ impl Config {
     /// A setting that this version understands and cannot fulfil: ignoring it would put facts where nobody looks for
     /// them.
     fn not_yet(&self) -> Option<&'static str> {
-        let spool = self.spool_path.as_ref().map(|_| "spool.path");
-        self.kinds.keys().next().copied().or(spool)
+        self.kinds.keys().next().copied()
+    }
+
+    /// The address of the log behind the spool that holds.
+    fn with_spool(&self, url: Dsn) -> Result<Dsn> {
+        match &self.spool_path {
+            Some(path) => url.with_spool(path, self.spool_max_bytes),
+            None => Ok(url.without_spool()),
+        }
     }
 
     fn origin(&self, name: &str) -> Origin {

@@ -51,6 +51,15 @@ impl Log {
         }
     }
 
+    /// The same log, with its clock and counters, kept by another backend.
+    pub(crate) fn moved_to(self, backend: impl Backend) -> Self {
+        Log { backend: Arc::new(backend), ..self }
+    }
+
+    pub(crate) fn shared_backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.backend)
+    }
+
     /// A log in memory, for tests of applications.
     pub fn memory() -> Self {
         Log::new(Memory::new())

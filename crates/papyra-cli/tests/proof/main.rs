@@ -19,6 +19,9 @@ mod locks;
 mod moved;
 mod power;
 mod python;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
+mod spool;
 mod strace;
 mod syscalls;
 mod tmpfs;

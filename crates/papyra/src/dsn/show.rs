@@ -9,8 +9,18 @@ use crate::{LogOptions, quoted::is_harmless};
 const HIDDEN: &str = "***";
 
 /// Options of Papyra's own backends that are no secrets; whatever else stands in an address may be one.
-const SHOWN: [&str; 8] =
-    ["max_line", "segment_bytes", "max_segments", "prefix", "system", "maxlen", "replicas", "timeout"];
+const SHOWN: [&str; 10] = [
+    "max_line",
+    "segment_bytes",
+    "max_segments",
+    "prefix",
+    "system",
+    "maxlen",
+    "replicas",
+    "timeout",
+    "spool",
+    "spool_max_bytes",
+];
 
 impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

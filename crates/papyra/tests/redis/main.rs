@@ -3,3 +3,4 @@
 mod conforming;
 mod lab;
 mod shipping;
+mod spool;

@@ -225,7 +225,14 @@ impl Shared {
     }
 
     pub(super) fn backlog(&self) -> Option<Backlog> {
-        self.current().map(|edition| self.backlog_of(&edition))
+        let phase = self.phase.borrow().clone();
+        match phase {
+            Phase::Open(edition) => Some(self.backlog_of(&edition)),
+            // What closing could not ship.
+            Phase::Closed(_) if self.state().cursor.writer.is_empty() => None,
+            Phase::Closed(_) => self.edition().ok().flatten().map(|(edition, _)| self.backlog_of(&edition)),
+            Phase::Idle | Phase::Opening | Phase::Failed(_) => None,
+        }
     }
 
     fn backlog_of(&self, edition: &Edition) -> Backlog {

@@ -293,15 +293,16 @@ impl<'a> Shipper<'a> {
         tracing::error!(target: "papyra", log = %remote, from, to, lost, "the remote log lost facts that it had taken; sending again what the spool still holds");
         let span = (lost > 0).then_some((to + 1, lost_through));
         let payload = serde_json::json!({
-            "from": from,
-            "to": to,
-            "sent_again": from.saturating_sub(lost_through.max(to)),
+            "writer": self.edition.writer,
+            "was": from,
+            "is": to,
+            "resent": from.saturating_sub(lost_through.max(to)),
             "lost": lost,
             "first_lost": span.map(|(first, _)| first),
             "last_lost": span.map(|(_, last)| last),
         });
         // The event first: a crash in between says it twice, which is better than never.
-        self.say("RemoteWentBack", &payload).await?;
+        self.say("ServerSetBack", &payload).await?;
         let cursor = {
             let mut state = self.shared.state();
             state.cursor.set(mark);

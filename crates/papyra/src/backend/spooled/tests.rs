@@ -6,6 +6,22 @@ mod reading;
 mod remote;
 mod shipping;
 
+/// The contract, kept by what waits; the log behind it takes nothing. Where a fact stands changes once it is shipped, so the
+/// checks that compare positions hold before that alone.
+mod conformance {
+    use std::sync::Arc;
+
+    use super::{Remote, SpoolConfig, Spooled};
+
+    fn held(dir: &std::path::Path) -> Spooled {
+        let remote = Remote::default();
+        remote.set_read_only(true);
+        Spooled::new(Arc::new(remote), SpoolConfig::new(dir.join("spool"))).unwrap()
+    }
+
+    crate::conformance!(|dir| held(dir));
+}
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use self::remote::Remote;

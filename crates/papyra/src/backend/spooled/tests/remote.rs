@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Order, Origin,
-    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Entry, EntryStream, Error, ErrorKind, Fact, Order, Origin, Position, ReadOptions,
+    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
     codec::{self, Form},
     shipping::{Mark, Shipment, Shipped, Shipping},
 };
@@ -28,7 +28,6 @@ struct State {
     read_only: bool,
     /// So many of the next shipments arrive, and nobody hears of it.
     cuts: u64,
-    shipments: u64,
     next: u64,
 }
 
@@ -55,11 +54,6 @@ impl Remote {
 
     pub(super) fn cut_replies(&self, shipments: u64) {
         self.state().cuts = shipments;
-    }
-
-    /// How many shipments came, with and without effect.
-    pub(super) fn shipments(&self) -> u64 {
-        self.state().shipments
     }
 
     /// Forgets everything, as FLUSHALL does.
@@ -136,11 +130,6 @@ impl Backend for Remote {
         Ok(RecoveryReport { before: self.scan(ScanOptions::default()).await?, ..RecoveryReport::default() })
     }
 
-    async fn compact(&self, _: &CompactionConfig) -> Result<CompactionReport> {
-        drop(self.reached()?);
-        Ok(CompactionReport::default())
-    }
-
     async fn close(&self) -> Result<()> {
         Ok(())
     }
@@ -162,7 +151,6 @@ impl Shipping for Remote {
         if state.read_only {
             return Err(Error::new(ErrorKind::Unavailable, "the remote log takes no writes"));
         }
-        state.shipments += 1;
         let mark = state.marks.get(shipment.writer).map_or(0, |mark| mark.seq);
         let signed = |line: &&[u8]| codec::signed_copy(line, shipment.writer).unwrap();
         let lines: Vec<Vec<u8>> = shipment.lines.iter().map(signed).collect();

@@ -95,7 +95,7 @@ async fn a_log_that_lost_everything_gets_again_what_is_held_and_the_rest_is_name
     drained(&log).await;
     // All of it was still held.
     assert_eq!(shipped(&remote), names(0..12));
-    assert_eq!(said(&remote), ["RemoteWentBack"]);
+    assert_eq!(said(&remote), ["ServerSetBack"]);
     assert_eq!(log.backend().backlog().unwrap().lost, 0);
     assert!(!dir.path().join("spool/2").exists());
 }
@@ -120,11 +120,11 @@ async fn what_a_stale_log_lost_and_the_spool_dropped_is_counted_and_named() {
     assert_eq!(shipped(&remote), [names(0..10), names(10 + lost..101)].concat());
     assert!(lost > 0);
     let payload = remote.entries().iter().find_map(|entry| match &entry.fact {
-        Fact::Event(event) if event.event_type == "RemoteWentBack" => Some(event.payload.as_json().to_owned()),
+        Fact::Event(event) if event.event_type == "ServerSetBack" => Some(event.payload.as_json().to_owned()),
         _ => None,
     });
     let payload: serde_json::Value = serde_json::from_str(&payload.unwrap()).unwrap();
-    assert_eq!((&payload["to"], &payload["lost"], &payload["first_lost"]), (&10.into(), &lost.into(), &11.into()));
+    assert_eq!((&payload["is"], &payload["lost"], &payload["first_lost"]), (&10.into(), &lost.into(), &11.into()));
 }
 
 #[tokio::test]
