@@ -180,6 +180,8 @@ pub struct Backlog {
     pub shipped: u64,
     /// Facts that the remote log lost after it had taken them, and that the spool no longer held.
     pub lost: u64,
+    /// The remote log could not be reached, or refused the facts, when that was last tried. It is tried again.
+    pub stalled: bool,
 }
 
 impl ScanReport {

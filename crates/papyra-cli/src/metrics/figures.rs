@@ -48,6 +48,7 @@ impl Figures {
                 format!("spool_oldest: {}", time(waiting.oldest)),
                 format!("spool_shipped: {}", waiting.shipped),
                 format!("spool_lost: {}", waiting.lost),
+                format!("spool_stalled: {}", waiting.stalled),
             ]);
         }
         lines

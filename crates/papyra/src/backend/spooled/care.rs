@@ -24,7 +24,7 @@ pub(super) async fn scan(shared: &Arc<Shared>, name: &str, log: &str, options: S
     if let Some(local) = local {
         add_findings(&mut report, local);
     }
-    let shipped = match shared.remote.scan(options).await {
+    let reachable = match shared.remote.scan(options).await {
         Ok(remote) => {
             add_facts(&mut report, &remote);
             add_findings(&mut report, remote);
@@ -42,7 +42,7 @@ pub(super) async fn scan(shared: &Arc<Shared>, name: &str, log: &str, options: S
             !away
         }
     };
-    add_waiting(shared, &mut report, shipped).await?;
+    add_waiting(shared, &mut report, reachable).await?;
     Ok(report)
 }
 
@@ -132,6 +132,7 @@ async fn add_waiting(shared: &Arc<Shared>, report: &mut ScanReport, reachable: b
     let mut backlog = Backlog {
         shipped: cursor.shipped + behind.saturating_sub(cursor.seq),
         lost: cursor.lost,
+        stalled: !reachable,
         ..Backlog::default()
     };
     let mut lines = edition.outgoing(behind);

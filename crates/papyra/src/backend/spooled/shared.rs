@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) offset: u64,
     /// When the first of those that wait happened.
     pub(super) oldest: Option<f64>,
+    /// The last attempt to ship failed.
+    pub(super) stalled: bool,
     /// The highest id of the remote log that was seen.
     pub(super) seen: (u64, u64),
 }
@@ -244,6 +246,7 @@ impl Shared {
             oldest: state.oldest.filter(|_| facts > 0),
             shipped: state.cursor.shipped,
             lost: state.cursor.lost,
+            stalled: state.stalled,
         }
     }
 

@@ -4,6 +4,7 @@ mod fork;
 mod trim;
 
 use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
@@ -141,9 +142,13 @@ impl<'a> Shipper<'a> {
                 Ok(Step::Shipped) => {
                     pause = FIRST_PAUSE;
                     self.told = None;
+                    self.shared.state().stalled = false;
                 }
                 Ok(Step::Idle) if closing => return,
-                Ok(Step::Idle) => self.rest(None).await,
+                Ok(Step::Idle) => {
+                    self.shared.state().stalled = false;
+                    self.rest(None).await;
+                }
                 Err(error) => {
                     self.tell(&error);
                     if closing {
@@ -165,7 +170,7 @@ impl<'a> Shipper<'a> {
         let end = async { drop(stop.changed().await) };
         let wait = async {
             match pause {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => tokio::time::sleep(shortened(pause)).await,
                 None => self.shared.work.notified().await,
             }
         };
@@ -323,6 +328,7 @@ impl<'a> Shipper<'a> {
 
     /// Makes known what keeps the facts from being shipped, once for each kind of trouble.
     fn tell(&mut self, error: &Error) {
+        self.shared.state().stalled = true;
         if self.told.replace(error.kind()) != Some(error.kind()) {
             let (log, cure) = (self.shared.remote.address(), error.cure());
             tracing::warn!(target: "papyra", %log, %error, cure, "cannot ship; facts wait in the spool");
@@ -335,6 +341,13 @@ impl<'a> Shipper<'a> {
         let noted = self.edition.note(&cursor);
         self.edition.log.close().await.and(noted)
     }
+}
+
+/// Between half of a wait and the whole of it: the spools of a server that came back must not all come at once.
+fn shortened(pause: Duration) -> Duration {
+    // Each hasher has keys of its own, from the system's randomness.
+    let chance = RandomState::new().build_hasher().finish() % 1000;
+    pause / 2 + pause / 2000 * chance as u32
 }
 
 /// Waits for whichever is over first.

@@ -72,12 +72,17 @@ async fn read(log: &Log, options: ReadOptions) -> Vec<Entry> {
     log.backend().read(options).collect().await.unwrap()
 }
 
-/// Waits until nothing waits any more.
-async fn drained(log: &Log) {
-    let drained = async {
-        while log.backend().backlog().unwrap().facts > 0 {
+/// Waits until it is so.
+async fn until(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, drained).await.expect("the backlog does not shrink");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it does not become so");
+}
+
+/// Waits until nothing waits any more.
+async fn drained(log: &Log) {
+    until(|| log.backend().backlog().unwrap().facts == 0).await;
 }

@@ -14,11 +14,13 @@ async fn facts_are_acknowledged_while_the_log_is_away_and_arrive_once_it_is_back
     let backlog = log.backend().backlog().unwrap();
     assert_eq!((backlog.facts, backlog.shipped), (1000, 0));
     assert!(backlog.bytes > 100_000, "{backlog:?}");
+    until(|| log.backend().backlog().unwrap().stalled).await;
     remote.set_away(false);
     drained(&log).await;
     assert_eq!(shipped(&remote), names(0..1000));
     let backlog = log.backend().backlog().unwrap();
     assert_eq!((backlog.facts, backlog.bytes, backlog.oldest, backlog.shipped), (0, 0, None, 1000));
+    until(|| !log.backend().backlog().unwrap().stalled).await;
 }
 
 #[tokio::test]
@@ -27,12 +29,7 @@ async fn the_oldest_that_waits_is_told() {
     remote.set_away(true);
     let log = spooled(&remote, config(dir.path()));
     log.append(&facts(7..9)).await.unwrap();
-    let told = async {
-        while log.backend().backlog().unwrap().oldest != Some(7.0) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    until(|| log.backend().backlog().unwrap().oldest == Some(7.0)).await;
     assert_eq!(log.metrics().spool, log.backend().backlog());
 }
 
@@ -213,12 +210,7 @@ async fn an_append_that_is_let_go_of_is_shipped_all_the_same() {
         let mut append = Box::pin(log.append(&facts));
         std::future::poll_fn(|cx| std::task::Poll::Ready(append.as_mut().poll(cx).is_ready())).await;
     }
-    let all = async {
-        while shipped(&remote).len() < 20 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, all).await.unwrap();
+    until(|| shipped(&remote).len() >= 20).await;
     assert_eq!(shipped(&remote), names(0..20));
 }
 
