@@ -170,7 +170,12 @@ impl Lab {
     /// Runs a command on the log.
     #[track_caller]
     pub(crate) fn on_log(&self, args: &[&str]) -> Run {
-        self.run(&[args, &["--url", self.kind.url()]].concat(), "")
+        let log = match self.kind {
+            // Whatever stands there by now: a restored log may fill a directory of this name.
+            Kind::File => ["--path", LOG],
+            Kind::Segments | Kind::OneSegment => ["--url", self.kind.url()],
+        };
+        self.run(&[args, &log].concat(), "")
     }
 
     /// Appends facts.

@@ -18,12 +18,12 @@ fn a_full_disk_of_one_part_stops_no_other_and_what_it_refused_is_named() {
     let audits = disk.path().join("audits.ndjson");
     let toml = format!("url = \"json:facts.ndjson\"\n[kind.audit]\nurl = \"json:{}\"\n", audits.display());
     fs::write(lab.path("papyra.toml"), toml).unwrap();
-    let first = lab.run(&["append", "--ack"], &(fact("event", 1) + &fact("audit", 2)));
+    let first = lab.run(&["append", "--ack"], fact("event", 1) + &fact("audit", 2));
     assert_eq!(first.code, Some(0), "{first:?}");
 
     let filler = disk.fill();
     let lines: Vec<String> = (3..=12).map(|n| fact(if n % 2 == 1 { "event" } else { "audit" }, n)).collect();
-    let full = lab.run(&["append", "--ack"], &lines.concat());
+    let full = lab.run(&["append", "--ack"], lines.concat());
     assert_eq!(full.code, Some(74), "{full:?}");
     // Every acknowledged line is an event, every line that is not acknowledged is named or was never reached.
     let acked: Vec<u64> = full
@@ -43,7 +43,7 @@ fn a_full_disk_of_one_part_stops_no_other_and_what_it_refused_is_named() {
         .filter(|(at, _)| !acked.contains(&(*at as u64 + 1)))
         .map(|(_, line)| line.as_str())
         .collect();
-    let again = lab.run(&["append"], &left);
+    let again = lab.run(&["append"], left);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_eq!((there("events"), there("audits")), (6, 6));
     assert_eq!(lab.run(&["persistence", "scan", "--deep"], "").code, Some(0));

@@ -28,9 +28,8 @@ pub(super) struct Pass {
     member: Member,
     line: u64,
     log_id: Option<String>,
-    /// Sealing has begun.
+    /// Sealing has begun: in the log, and in this file.
     sealed: bool,
-    /// Sealing has begun in this file.
     sealed_here: bool,
     /// The number of the file before.
     number_before: Option<u64>,
@@ -39,9 +38,8 @@ pub(super) struct Pass {
     /// The highest `dropped_through` of any header, and the first header's first number.
     dropped_through: u64,
     first_seq: Option<u64>,
-    /// Damage was found since the last sound line: it explains a gap.
+    /// Damage was found, since the last sound line and in what the last header certifies: it explains what is missing there.
     damage_before: bool,
-    /// Damage was found in what the last header certifies: it explains a loss there.
     damage_certified: bool,
     /// Where the last header stands: offset and line.
     certified_at: (u64, u64),
