@@ -82,7 +82,7 @@ fn sound(random: &mut Random) -> Files {
 
 /// What happens to files as a whole.
 fn strike(files: &mut Files, random: &mut Random) {
-    let names: Vec<String> = files.keys().cloned().collect();
+    let names: Vec<String> = files.keys().filter(|name| name.starts_with("facts.")).cloned().collect();
     let mut pick = || names[random.below(names.len())].clone();
     let (one, other) = (pick(), pick());
     let bytes = files[&one].clone();
@@ -111,7 +111,8 @@ pub(crate) fn round(random: &mut Random) {
             strike(&mut files, random);
             continue;
         }
-        let names: Vec<String> = files.keys().filter(|name| !files[*name].is_empty()).cloned().collect();
+        let names: Vec<String> =
+            files.keys().filter(|name| !files[*name].is_empty() && name.starts_with("facts.")).cloned().collect();
         if let Some(name) = names.get(random.below(names.len())) {
             let (bytes, with_foreign) = damage::of(&files[name], &foreign, random);
             files.insert(name.clone(), bytes);
@@ -165,9 +166,12 @@ fn what_is_sound_stays(before: &Files, after: &Files) {
         lines.entry(number).or_default().insert(line);
     }
     let kept: BTreeMap<u64, &[u8]> = after.values().flat_map(|bytes| laws::sealed(bytes)).collect();
+    // Lines before sealing began have taken the first numbers.
+    let oldest = before.values().next().map_or(&[][..], Vec::as_slice);
+    let legacy = oldest.split(|byte| *byte == b'\n').take_while(|line| !laws::is_sealed(line)).count() as u64;
     let dropped =
         before.values().flat_map(|bytes| bytes.split(|byte| *byte == b'\n')).filter_map(dropped_through).max();
-    for (number, lines) in lines.into_iter().filter(|(number, _)| *number > dropped.unwrap_or(0)) {
+    for (number, lines) in lines.into_iter().filter(|(number, _)| *number > dropped.unwrap_or(0).max(legacy)) {
         assert!(kept.get(&number).is_some_and(|line| lines.contains(line)), "entry {number} was lost");
     }
 }

@@ -92,6 +92,10 @@ impl Fates {
         fates.files.reverse();
         let boundary = fates.files.iter().position(|file| !file.is_emptied());
         fates.removed = boundary.unwrap_or(fates.files.len() - 1);
+        if fates.files[fates.removed].member.header.is_none() {
+            // Nothing would tell where the log begins.
+            fates.removed = 0;
+        }
         if fates.removed > 0 {
             let first = fates.files[fates.removed].member.header.as_ref().map_or(1, |header| header.first_seq);
             fates.dropped_through = fates.dropped_through.max(first - 1);
@@ -309,7 +313,7 @@ impl Fated {
 
     /// Whether no fact stands in the file afterwards, and it tells of none.
     fn is_emptied(&self) -> bool {
-        !self.member.is_active && self.kept().0 == 0 && self.member.header.is_some()
+        !self.member.is_active && self.kept().0 == 0
     }
 
     fn changes(&self) -> bool {

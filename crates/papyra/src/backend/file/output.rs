@@ -97,8 +97,8 @@ impl Output {
         if self.legacy > 0 {
             return self.legacy + 1;
         }
-        let own = self.header.as_ref().map_or(u64::MAX, |header| header.first_seq);
-        own.min(dropped_through + 1).min(lowest_late.unwrap_or(u64::MAX))
+        let own = self.header.as_ref().map(|header| header.first_seq);
+        [own, self.lowest, lowest_late].into_iter().flatten().fold(dropped_through + 1, u64::min)
     }
 
     /// Takes in a late fact.
@@ -126,6 +126,10 @@ impl Output {
         let mut due = match self.lowest {
             _ if !is_first && self.certificates.is_empty() => last.saturating_sub(self.accounted_before),
             Some(lowest) if self.certificates.is_empty() => (last + 1).saturating_sub(lowest),
+            // Of a log of one file nobody knows what stood in it if nothing is left.
+            None if self.certificates.is_empty() && self.number.is_some() && self.legacy == 0 => {
+                last.saturating_sub(dropped_through)
+            }
             _ => 0,
         };
         for (at, (first, through, kept)) in self.certificates.iter().enumerate() {
@@ -189,7 +193,8 @@ impl Output {
 
     /// The file as it will be.
     pub(super) fn member(&self, before: &Member) -> Member {
-        Member { header: self.certified.clone(), ..before.clone() }
+        let through = self.certified.as_ref().map(|own| own.gaps_through).filter(|_| !before.is_active);
+        Member { header: self.certified.clone(), through, ..before.clone() }
     }
 }
 

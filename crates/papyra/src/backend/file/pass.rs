@@ -8,7 +8,7 @@ use super::{
     layout::{LEAST_SKEW, newer},
     lines::{self, Forward, Raw},
     members::Member,
-    passed::{Ended, Passed},
+    passed::{CLOCK_WAS_WRONG, Ended, Passed},
     sequence::{Certified, Sequence, Verdict},
     stretch::{KINDS, Stretch, Stretches},
     written::Written,
@@ -108,10 +108,8 @@ impl Pass {
     fn begin(&mut self, member: &Member) {
         let before = std::mem::replace(&mut self.member, member.clone()).number;
         self.number_before = before.or(self.number_before);
-        self.hole = match (self.number_before, member.number) {
-            (Some(before), Some(own)) if own > before + 1 => Some((before + 1, own - 1)),
-            _ => None,
-        };
+        let between = self.number_before.zip(member.number).map(|(before, own)| (before + 1, own - 1));
+        self.hole = between.filter(|(first, last)| first <= last);
         self.findings.begin(&member.path);
         (self.line, self.sealed_here, self.certified_at, self.damage_certified) = (0, false, (0, 1), false);
     }
@@ -119,6 +117,11 @@ impl Pass {
     /// Nothing of a newer format can be judged, nor what stands behind it.
     pub(super) fn is_over(&self) -> bool {
         self.newer
+    }
+
+    /// Lines from before sealing began stand in the oldest file only.
+    fn may_be_legacy(&self) -> bool {
+        !self.sealed && self.number_before.is_none()
     }
 
     fn over(
@@ -205,7 +208,7 @@ impl Pass {
             {
                 (run.first, run.last)
             }
-            None if !self.sealed => {
+            None if self.may_be_legacy() => {
                 self.sequence.legacy_lines(self.line, stretch.lines);
                 self.report.legacy_lines += stretch.lines;
                 (self.line + 1, self.line + stretch.lines)
@@ -296,9 +299,8 @@ impl Pass {
         self.first_seq.get_or_insert(if header.first_seq <= self.line { 1 } else { header.first_seq });
         self.dropped_through = self.dropped_through.max(header.dropped_through);
         if self.is_beyond(header.first_seq - 1) {
-            let first = header.first_seq;
             return self.findings.add(AnomalyKind::UnexpectedFile, offset, len, self.line, None, || {
-                format!("this is the beginning of a later file, with the entries from {first} on")
+                format!("this is the beginning of a later file, with the entries from {} on", header.first_seq)
             });
         }
         let (verdict, before) = self.sequence.header(header);
@@ -336,10 +338,9 @@ impl Pass {
             return self.damage(offset, len, format!("sealed, but not a fact: {cause}"));
         }
         if self.is_beyond(tail.seq) {
-            let seq = tail.seq;
             self.skew(tail.skew);
-            return self.findings.add(AnomalyKind::OutOfOrder, offset, len, self.line, Some(seq), || {
-                format!("entry {seq} belongs into a later file")
+            return self.findings.add(AnomalyKind::OutOfOrder, offset, len, self.line, Some(tail.seq), || {
+                format!("entry {} belongs into a later file", tail.seq)
             });
         }
         let verdict = self.sequence.fact(tail.seq, crc);
@@ -359,8 +360,7 @@ impl Pass {
     fn skew(&mut self, skew: Option<f64>) {
         if skew.is_some_and(|skew| skew > 86_400.0 + LEAST_SKEW) && !self.far_future {
             self.far_future = true;
-            let note = "timestamps jump back by more than a day: a clock was wrong, ages are only as good as it";
-            self.report.notes.push(note.to_owned());
+            self.report.notes.push(CLOCK_WAS_WRONG.to_owned());
         }
     }
 
@@ -375,7 +375,7 @@ impl Pass {
     }
 
     fn open(&mut self, offset: u64, len: u64, line: &[u8]) {
-        if self.sealed {
+        if !self.may_be_legacy() {
             return match judge::judge_unsealed(line) {
                 Open::Fact(_) => self.findings.add(AnomalyKind::UnsealedLine, offset, len, self.line, None, || {
                     "a fact without a checksum: another program appended it".to_owned()
@@ -395,7 +395,7 @@ impl Pass {
     }
 
     fn damage(&mut self, offset: u64, len: u64, why: String) {
-        if !self.sealed {
+        if self.may_be_legacy() {
             self.sequence.legacy_line(self.line, false);
         }
         self.damage_before = true;

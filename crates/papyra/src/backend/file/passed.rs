@@ -3,6 +3,10 @@
 use super::stretch::Stretch;
 use crate::ScanReport;
 
+/// What is said once of facts that came very late.
+pub(super) const CLOCK_WAS_WRONG: &str =
+    "timestamps jump back by more than a day: a clock was wrong, ages are only as good as it";
+
 /// What a pass over one file came to.
 pub(super) struct Passed {
     pub(super) report: ScanReport,

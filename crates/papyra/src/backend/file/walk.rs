@@ -122,11 +122,16 @@ impl<V: FnMut(Place, Piece<'_>, &[u8]) -> Result<bool>> Walk<V> {
         match stretch.sealed {
             Some(Run { first, last, xor, .. })
                 if self.sealed_here && !self.is_beyond(last) && self.sequence.run(first, last, xor) => {}
-            None if !self.sealed => self.sequence.legacy_lines(self.line, stretch.lines),
+            None if self.may_be_legacy() => self.sequence.legacy_lines(self.line, stretch.lines),
             _ => return false,
         }
         self.line += stretch.lines;
         true
+    }
+
+    /// Lines from before sealing began stand in the oldest file only.
+    fn may_be_legacy(&self) -> bool {
+        !self.sealed && self.file == 0
     }
 
     fn is_beyond(&self, seq: u64) -> bool {
@@ -179,7 +184,7 @@ impl<V: FnMut(Place, Piece<'_>, &[u8]) -> Result<bool>> Walk<V> {
                     Verdict::Repeated { .. } => None,
                 }
             }
-            Is::Open if self.sealed => match judge::judge_unsealed(own) {
+            Is::Open if !self.may_be_legacy() => match judge::judge_unsealed(own) {
                 Open::Fact(_) => Some(Piece::Unsealed),
                 Open::Damaged(_) => None,
             },
@@ -197,7 +202,7 @@ impl<V: FnMut(Place, Piece<'_>, &[u8]) -> Result<bool>> Walk<V> {
 
     /// Before sealing began, a damaged line too has the number of its place.
     fn unnumbered(&mut self) {
-        if !self.sealed {
+        if self.may_be_legacy() {
             self.sequence.legacy_line(self.line, false);
         }
     }
