@@ -60,6 +60,7 @@ impl Console {
             is_terminal: self.stderr_is_terminal,
             talk,
             stream: Arc::new(Mutex::new(self.stderr)),
+            about: None,
         };
         (self.stdin, out, notes)
     }
@@ -163,9 +164,16 @@ pub(crate) struct Notes {
     colored: bool,
     is_terminal: bool,
     talk: Talk,
+    /// What is spoken of, where that is not plain.
+    about: Option<String>,
 }
 
 impl Notes {
+    /// The same, but everything that is said is about this.
+    pub(crate) fn about(&self, what: String) -> Notes {
+        Notes { about: Some(what), ..self.clone() }
+    }
+
     /// A bar that shows how far long work is, where somebody sees it.
     pub(crate) fn bar(&self, what: &'static str) -> Bar {
         Bar::begin(what, self.is_terminal && self.talk >= Talk::Normal)
@@ -206,7 +214,10 @@ impl Notes {
     }
 
     fn write(&self, text: &str) {
-        self.put(&format!("{}\n", safe::text(text)));
+        // What is indented belongs to the line before it.
+        let about = self.about.as_ref().filter(|_| !text.starts_with(' '));
+        let about = about.map_or_else(String::new, |about| format!("{}: ", safe::text(about)));
+        self.put(&format!("{about}{}\n", safe::text(text)));
     }
 
     fn put(&self, text: &str) {

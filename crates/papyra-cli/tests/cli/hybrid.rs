@@ -92,6 +92,24 @@ fn a_scan_names_the_part_that_is_damaged() {
 }
 
 #[test]
+fn parts_may_be_of_different_technologies() {
+    let lab = configured(["rotating:log?segment_records=2", "json:audits.ndjson"]);
+    for n in 1..=4 {
+        lab.run(&["append"], facts(4 * n - 3..=4 * n)).lines();
+    }
+    assert_eq!(lab.run(&["inspect", "events"], "").lines().len(), 8);
+    assert!(fs::read_dir(lab.path("log")).unwrap().count() > 3, "nothing rotated");
+    for command in [&["persistence", "scan"] as &[&str], &["doctor", "run"], &["persistence", "recover"]] {
+        let run = lab.run(command, "");
+        assert!(run.lines().contains(&"part event, dead_letter: rotating:log"), "{run:?}");
+    }
+    let (run, json) = in_json(&lab, &["persistence", "compact", "--max-records", "3"]);
+    assert_eq!((run.code, json["after_records"].as_u64()), (Some(0), Some(6)), "{json}");
+    let summary = lab.run(&["inspect", "summary"], "");
+    assert!(summary.stdout.contains("events=3 audits=3"), "{summary:?}");
+}
+
+#[test]
 fn a_log_of_one_place_has_no_parts_in_its_reports() {
     let lab = Lab::with(&facts(1..=2));
     for command in [&["persistence", "scan"] as &[&str], &["metrics", "persistence"], &["doctor", "run"]] {
@@ -114,6 +132,9 @@ fn a_recovery_keeps_the_originals_of_each_part_apart() {
         assert!(fs::read_dir(lab.path("q").join(kind)).unwrap().count() > 0);
         assert!(doctor.stdout.contains(&format!("repaired {dir}/log.ndjson")), "{doctor:?}");
     }
+    for kind in ["event, dead_letter", "audit"] {
+        assert!(doctor.stderr.contains(&format!("part {kind}: 1 entry was given up\n")), "{doctor:?}");
+    }
     assert_eq!(lab.run(&["persistence", "scan"], "").code, Some(0));
     // Only the part that is damaged is touched.
     damage(&lab, "b/log.ndjson", "\"total_actors\":6", "\"total_actors\":5");
@@ -132,6 +153,7 @@ fn the_gate_is_closed_by_the_part_that_is_damaged() {
     let doctor = lab.run(&["doctor", "run"], "");
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
     assert!(doctor.stdout.contains("part audit: json:audits.ndjson\nFound 1"), "{doctor:?}");
+    assert!(doctor.stderr.starts_with("part audit: gate closed: the log is damaged\n  cure: "), "{doctor:?}");
     let (run, json) = in_json(&lab, &["persistence", "startup-check"]);
     assert_eq!((run.code, json["verdict"].as_str()), (Some(1), Some("damaged")));
     assert_eq!(part(&json, "event")["report"]["verdict"], "healthy");
@@ -149,6 +171,11 @@ fn each_part_is_compacted_under_its_own_retention() {
     assert_eq!((run.code, json["after_records"].as_u64()), (Some(0), Some(3)), "{json}");
     assert_eq!(part(&json, "audit")["report"]["after_records"], 1);
     assert_eq!(part(&json, "event")["report"]["after_records"], 2);
+    // What a recovery applies is the retention of each part, too.
+    lab.run(&["append"], facts(7..=10)).lines();
+    let (run, json) = in_json(&lab, &["persistence", "recover", "--apply-retention"]);
+    assert_eq!((run.code, json["compaction"]["before_records"].as_u64()), (Some(0), Some(7)), "{json}");
+    assert_eq!(part(&json["compaction"], "audit")["report"]["after_records"], 1);
     // A flag replaces its own limit in each part.
     let (_, json) = in_json(&lab, &["persistence", "compact", "--max-records", "1"]);
     assert_eq!(json["after_records"], 2);
@@ -189,7 +216,7 @@ fn a_part_that_cannot_be_looked_at_keeps_no_other_from_being_shown() {
     // The gravest code counts: that nobody could look is graver than what was found.
     let (run, json) = in_json(&lab, &["persistence", "scan"]);
     assert_eq!((run.code, json["ok"].as_bool(), json["anomalies_total"].as_u64()), (Some(74), Some(false), Some(1)));
-    assert_eq!(part(&json, "audit")["error"]["kind"], "Io");
+    assert_eq!(part(&json, "audit")["error"]["kind"], "io");
     let recover = lab.run(&["persistence", "recover"], "");
     assert_eq!(recover.code, Some(74), "{recover:?}");
     assert!(recover.stdout.contains("repaired facts.ndjson") && recover.stdout.contains("part audit: "), "{recover:?}");
@@ -224,6 +251,12 @@ fn facts_of_a_kind_that_moved_away_are_told_of() {
     let scan = lab.run(&["persistence", "scan"], "");
     assert_eq!(scan.code, Some(0));
     assert!(scan.stderr.contains("json:facts.ndjson: 2 facts of the kind audit stand here"), "{scan:?}");
+    // They can be taken along.
+    let old = lab.run(&["inspect", "audits", "--path", "facts.ndjson", "-o", "ndjson"], "");
+    lab.run(&["append"], &old.stdout).lines();
+    let moved = lab.run(&["inspect", "audits", "-o", "ndjson"], "");
+    assert_eq!((moved.lines().len(), old.lines().len()), (2, 2));
+    assert!(!String::from_utf8(lab.read("audits.ndjson")).unwrap().contains("position"), "{moved:?}");
 }
 
 #[test]

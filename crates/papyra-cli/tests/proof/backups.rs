@@ -247,7 +247,7 @@ fn restoring_survives_death_at_every_call(url: &str) {
             }
             assert_eq!(ledger::listed(&lab), facts, "{name}");
             lab.must_be_clean();
-            lab.append(&event(9_999)).ended(0);
+            lab.run(&["append", "--path", LOG], event(9_999)).ended(0);
             lab.must_be_clean();
         }
     }

@@ -18,7 +18,7 @@ fn a_full_disk_of_one_part_stops_no_other_and_what_it_refused_is_named() {
     let audits = disk.path().join("audits.ndjson");
     let toml = format!("url = \"json:facts.ndjson\"\n[kind.audit]\nurl = \"json:{}\"\n", audits.display());
     fs::write(lab.path("papyra.toml"), toml).unwrap();
-    let first = lab.run(&["append", "--ack"], &(fact("event", 1) + &fact("audit", 2)));
+    let first = lab.run(&["append", "--ack"], fact("event", 1) + &fact("audit", 2));
     assert_eq!(first.code, Some(0), "{first:?}");
 
     let filler = disk.fill();
@@ -43,7 +43,7 @@ fn a_full_disk_of_one_part_stops_no_other_and_what_it_refused_is_named() {
         .filter(|(at, _)| !acked.contains(&(*at as u64 + 1)))
         .map(|(_, line)| line.as_str())
         .collect();
-    let again = lab.run(&["append"], &left);
+    let again = lab.run(&["append"], left);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_eq!((there("events"), there("audits")), (6, 6));
     assert_eq!(lab.run(&["persistence", "scan", "--deep"], "").code, Some(0));

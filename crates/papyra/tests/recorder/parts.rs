@@ -77,6 +77,22 @@ async fn what_the_part_of_the_events_lost_is_told_when_it_takes_facts_again() {
 }
 
 #[tokio::test]
+async fn a_part_is_well_again_for_all_its_kinds_at_once() {
+    let sick = Unruly::full();
+    let recorder = Recorder::start(log_of(&sick, &healthy())).unwrap();
+    recorder.record(papyra::DeadLetter::new("orders://1", "Order"));
+    recorder.record(event(1));
+    recorder.record(audit(1));
+    recorder.flush().await.unwrap();
+    assert!(!recorder.health().is_ok());
+    sick.heal();
+    recorder.record_durable(papyra::DeadLetter::new("orders://1", "Order")).await.unwrap();
+    assert!(recorder.health().is_ok(), "{:?}", recorder.health());
+    recorder.flush().await.unwrap();
+    assert_eq!(noted_drops(recorder.log()).await.iter().sum::<u64>(), 2);
+}
+
+#[tokio::test]
 async fn the_end_is_a_last_chance_to_tell_what_was_lost() {
     for heals in [true, false] {
         let sick = Unruly::full();
