@@ -20,11 +20,9 @@ fn words(event: &Event) -> String {
             format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
         }),
         "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
-        "SegmentsDropped" => event
-            .payload
-            .decode()
-            .ok()
-            .map(|Span { first, last }| format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")),
+        "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
+            format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
+        }),
         "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
         "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
             format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
