@@ -34,14 +34,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), String> {
     table::print(&rows)
 }
 
-fn papyra(settings: &Settings, words: &[&str], log: &Path) -> Measured {
+pub(crate) fn papyra(settings: &Settings, words: &[&str], log: &Path) -> Measured {
     let program = settings.papyra.to_string_lossy().into_owned();
     let path = log.to_string_lossy().into_owned();
     let all = [&[program.as_str()], words, &["--path", path.as_str()]].concat();
     Measured::new(&words.join(" "), all)
 }
 
-fn show(name: &str, taken: &Taken) {
+pub(crate) fn show(name: &str, taken: &Taken) {
     println!(
         "{name:<44} {:>9.4} s  {:>9.4} s cpu  {:>7.1} MiB",
         taken.wall,

@@ -8,12 +8,14 @@ mod material;
 mod measured;
 mod observing;
 mod plain;
+mod segments;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
 const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--runs 5] [--dir DIR] [--papyra FILE]
        papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
+       papyra-bench segments [--runs 11] [--dir DIR] [--papyra FILE]
        papyra-bench observe";
 
 /// What the command line asks for.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let done = settings(&arguments).and_then(|settings| match command.as_str() {
         "care" => care::run(&settings),
         "growth" => growth::run(&settings),
+        "segments" => segments::run(&settings),
         "observe" => observing::run(),
         _ => Err(USAGE.to_owned()),
     });

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use papyra::{Backend, DeadLetter, Durability, Event, Fact, FileConfig, FileLog, Payload, Timestamp, Why};
+use papyra::{Backend, DeadLetter, Durability, Event, Fact, FileConfig, FileLog, Payload, Rotation, Timestamp, Why};
 
 /// The time of the first fact; each next one is a tenth of a second later.
 pub(crate) const BEGIN: f64 = 1_763_620_000.0;
 const STEP: f64 = 0.1;
 const BATCH: u64 = 4096;
+const FACTS_OF_A_SEGMENT: u64 = 10;
 
 fn fact(n: u64) -> Result<Fact, papyra::Error> {
     let at = Timestamp::from_seconds(time_of(n))?;
@@ -58,6 +59,25 @@ pub(crate) fn log(path: &Path, size: u64) -> Result<Made, String> {
     }
     runtime.block_on(log.close()).map_err(told)?;
     Ok(Made { facts, bytes: length(), seconds: began.elapsed().as_secs_f64() - encoding })
+}
+
+/// Makes a log of so many segments of a few facts each; one that is there already is used again. Gives the number of facts.
+pub(crate) fn segments(directory: &Path, count: u64) -> Result<u64, String> {
+    let told = |error: papyra::Error| error.to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    let rotation = Rotation::default().with_segment_records(FACTS_OF_A_SEGMENT);
+    let config = FileConfig::rotating(directory).with_rotation(rotation).with_durability(Durability::Buffered);
+    let facts = count * FACTS_OF_A_SEGMENT;
+    if directory.is_dir() {
+        return Ok(facts);
+    }
+    let log = FileLog::new(config);
+    for first in (0..facts).step_by(FACTS_OF_A_SEGMENT as usize) {
+        let batch: Vec<Fact> = (first..first + FACTS_OF_A_SEGMENT).map(fact).collect::<Result<_, _>>().map_err(told)?;
+        runtime.block_on(log.append(&batch)).map_err(told)?;
+    }
+    runtime.block_on(log.close()).map_err(told)?;
+    Ok(facts)
 }
 
 /// The same facts without header, numbers and checksums, as the Python Papyra would have written them.

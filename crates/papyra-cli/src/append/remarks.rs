@@ -20,11 +20,9 @@ fn words(event: &Event) -> String {
             format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
         }),
         "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
-        "SegmentsDropped" => event
-            .payload
-            .decode()
-            .ok()
-            .map(|Span { first, last }| format!("the segments {first} to {last} were dropped to make room")),
+        "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
+            format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
+        }),
         "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
         "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
             format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
@@ -72,6 +70,7 @@ mod tests {
         let settled = told("TailSettled", r#"{"offset":512,"bytes":17}"#);
         assert_eq!(settled, "the log ended in 17 bytes of an unfinished line, at byte 512; they were cut off");
         assert!(told("LogReplaced", "{}").contains("replaced"));
+        assert!(told("SegmentsDropped", r#"{"first":1,"last":9}"#).starts_with("the facts 1 to 9 were dropped"));
         assert!(told("SyncFailed", r#"{"suspect_from":3,"suspect_to":9}"#).contains("3 to 9"));
     }
 

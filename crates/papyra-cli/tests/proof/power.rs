@@ -193,3 +193,8 @@ fn power_cuts_during_compaction_cost_nothing_acknowledged() {
 fn power_cuts_while_segments_are_begun_cost_nothing_acknowledged() {
     power_is_cut(Kind::Segments, false, count(6, 200));
 }
+
+#[test]
+fn power_cuts_while_segments_are_begun_and_compacted_cost_nothing_acknowledged() {
+    power_is_cut(Kind::Segments, true, count(6, 200));
+}

@@ -78,9 +78,7 @@ impl Active {
         let segments = Segments::of(config);
         storage::create_directory_of(&segments.locks().writer)?;
         let locks = segments.locks();
-        if let Segments::File(path) = &segments {
-            refuse_links(path)?;
-        }
+        refuse_links(segments.home())?;
         let writer_lock = HeldLock::take(&locks.writer, verb, config.lock_timeout, &config.path)?;
         let mut swap = SwapLock::open(&locks.swap)?;
         let held = swap.hold()?;

@@ -92,6 +92,8 @@ impl Opened {
                         gaps_through: 0,
                         kept: 0,
                         kept_xor: 0,
+                        // Each segment tells of its own losses.
+                        lost: if before.segment == segment.number { before.lost } else { 0 },
                         created: Timestamp::now(),
                         ..before.clone()
                     },

@@ -32,20 +32,20 @@ impl Reader {
     }
 
     /// Gives every entry to the sink until it has enough.
-    pub(super) fn run(self, sink: &mut Sink<'_>) {
+    pub(super) fn run(mut self, sink: &mut Sink<'_>) {
+        let listing = std::mem::take(&mut self.listing);
         let mut give = |entry| sink(entry);
         let mut out = Delivery::new(&self.options, self.floor, self.skipped.clone(), &mut give);
         let read = match self.options.order {
-            Order::OldestFirst => self.forward(&mut out),
-            Order::NewestFirst => self.backward(&mut out),
+            Order::OldestFirst => self.forward(listing, &mut out),
+            Order::NewestFirst => self.backward(listing, &mut out),
         };
         if let Err(error) = read {
             sink(Err(error));
         }
     }
 
-    fn forward(&self, out: &mut Delivery<'_>) -> Result<()> {
-        let mut listing = self.listing.clone();
+    fn forward(&self, mut listing: Listing, out: &mut Delivery<'_>) -> Result<()> {
         let mut at = self.start(&listing.segments)?;
         if at > 0 && self.with_lowest(&listing, |lowest| lowest.legacy_forward(out))? == Next::Nothing {
             return Ok(());
@@ -65,8 +65,7 @@ impl Reader {
         Ok(())
     }
 
-    fn backward(&self, out: &mut Delivery<'_>) -> Result<()> {
-        let mut listing = self.listing.clone();
+    fn backward(&self, mut listing: Listing, out: &mut Delivery<'_>) -> Result<()> {
         let mut left = listing.segments.len();
         while left > 0 {
             let segment = &listing.segments[left - 1];

@@ -15,7 +15,7 @@ use super::{
     layout::Layout,
     lines::{Forward, Raw},
     opened::{OWN_ADDRESS, own_event},
-    segments::{Listing, Segment},
+    segments::Segment,
     storage::{self, Identity},
 };
 use crate::{
@@ -37,6 +37,21 @@ pub(super) struct Dropped {
     last: u64,
     /// The event about it was written. It is deleted once that is durable.
     announced: bool,
+}
+
+/// What goes with the next rotation, and up to which number everything is dropped then.
+struct Drops {
+    dropped: Vec<Dropped>,
+    through: u64,
+}
+
+impl Drops {
+    /// A segment goes, and the next one begins with this number.
+    fn add(&mut self, segment: Option<(&PathBuf, u64)>, next: u64) {
+        let Some((path, first)) = segment.filter(|(_, first)| *first < next) else { return };
+        self.through = self.through.max(next - 1);
+        self.dropped.push(Dropped { path: path.clone(), first, last: next - 1, announced: false });
+    }
 }
 
 impl Active {
@@ -74,8 +89,7 @@ impl Active {
     }
 
     fn begin_next(&mut self) -> Result<()> {
-        let limited = self.config.rotation.as_ref().is_some_and(|rotation| rotation.max_segments.is_some());
-        let dropped = if limited { self.to_drop(&self.segments.list()?)? } else { Vec::new() };
+        let Drops { dropped, through } = self.to_drop()?;
         let mut number = self.number + 1;
         let begun = match self.storage.begin(&self.segments.path(&self.name, number)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -92,10 +106,11 @@ impl Active {
         let header = Header {
             segment: segment.number,
             first_seq: self.next.seq,
-            dropped_through: dropped.last().map_or(0, |dropped| dropped.last).max(self.header.dropped_through),
+            dropped_through: through,
             gaps_through: 0,
             kept: 0,
             kept_xor: 0,
+            lost: 0,
             created: Timestamp::now(),
             ..self.header.clone()
         };
@@ -132,40 +147,43 @@ impl Active {
     }
 
     /// The segments that are too many once the next one is begun.
-    fn to_drop(&self, listing: &Listing) -> Result<Vec<Dropped>> {
+    fn to_drop(&self) -> Result<Drops> {
+        let mut drops = Drops { dropped: Vec::new(), through: self.header.dropped_through };
         let Some(max) = self.config.rotation.as_ref().and_then(|rotation| rotation.max_segments) else {
-            return Ok(Vec::new());
+            return Ok(drops);
         };
+        let listing = self.segments.list()?;
         let is_live = |segment: &&Segment| self.dropped.iter().all(|dropped| dropped.path != segment.path);
         let live: Vec<&Segment> = listing.segments.iter().filter(is_live).collect();
         let kept = usize::try_from(max.saturating_sub(1)).unwrap_or(usize::MAX);
-        let mut beginnings = Vec::new();
-        for segment in live.iter().take(live.len().saturating_sub(kept).min(MAX_DROPS) + 1) {
-            beginnings.push((&segment.path, self.own_beginning(segment)?));
+        let excess = live.len().saturating_sub(kept).min(MAX_DROPS);
+        if excess == 0 {
+            return Ok(drops);
         }
-        if live.len() == beginnings.len() && kept == 0 {
-            // Nothing but the next segment stays.
-            beginnings.push((&self.path, Some(self.next.seq)));
-        }
-        let mut dropped = Vec::new();
         let mut before: Option<(&PathBuf, u64)> = None;
-        // A file that does not say where it begins, or is another log's, is not ours to delete.
-        for (path, first_seq) in beginnings.into_iter().filter_map(|(path, first_seq)| Some((path, first_seq?))) {
-            if let Some((path, first)) = before
-                && first_seq > first
-            {
-                dropped.push(Dropped { path: path.clone(), first, last: first_seq - 1, announced: false });
-            }
-            before = Some((path, first_seq));
+        for segment in live.iter().take(excess + 1) {
+            // A file that does not say where it begins, or is another log's, is not ours to delete.
+            let Some((first_seq, dropped_through)) = self.own_beginning(segment)? else { continue };
+            // What a compaction dropped stands in the lowest segment, which may go now.
+            drops.through = drops.through.max(dropped_through);
+            drops.add(before, first_seq);
+            before = Some((&segment.path, first_seq));
         }
-        Ok(dropped)
+        if live.len() == excess {
+            // Nothing but the next segment stays.
+            drops.add(before, self.next.seq);
+        }
+        Ok(drops)
     }
 
-    /// The first number that a segment of this log accounts for, if it is believable.
-    fn own_beginning(&self, segment: &Segment) -> Result<Option<u64>> {
-        let beginning = Beginning::of(&segment.path)?;
-        let is_ours = beginning.header.is_none_or(|header| header.log_id == self.header.log_id);
-        Ok(beginning.first_seq.filter(|first_seq| is_ours && *first_seq <= self.next.seq))
+    /// The first number that a segment of this log accounts for, if it is believable, and up to which number it says that all
+    /// were dropped.
+    fn own_beginning(&self, segment: &Segment) -> Result<Option<(u64, u64)>> {
+        let Beginning { header, first_seq } = Beginning::of(&segment.path)?;
+        let is_ours = header.as_ref().is_none_or(|header| header.log_id == self.header.log_id);
+        let dropped_through = header.map_or(0, |header| header.dropped_through);
+        let believable = |number: &u64| is_ours && *number <= self.next.seq;
+        Ok(first_seq.filter(believable).map(|first_seq| (first_seq, dropped_through.min(self.next.seq - 1))))
     }
 
     fn drop_segment(&mut self, dropped: Dropped) {
@@ -211,7 +229,7 @@ impl Active {
         let told = told(self.file.file(), self.len, &self.path)?;
         let mut before: Option<(&Segment, u64)> = None;
         for segment in listing.segments.iter().take(MAX_DROPS) {
-            let Some(first_seq) = self.own_beginning(segment)? else { continue };
+            let Some((first_seq, _)) = self.own_beginning(segment)? else { continue };
             if let Some((segment, first)) = before
                 && first_seq > first
             {

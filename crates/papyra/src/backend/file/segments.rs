@@ -1,7 +1,7 @@
 //! How a log names its files: one file, or a directory of numbered segments. A single file is a log of one segment.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
@@ -135,31 +135,32 @@ fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
         }
         entries => entries.map_err(failed)?,
     };
-    let mut numbered = Vec::new();
+    let mut named: BTreeMap<OsString, Vec<Segment>> = BTreeMap::new();
     let mut strangers = Vec::new();
     for entry in entries {
         let file = entry.map_err(failed)?.file_name();
-        match split(&file) {
-            Some((name, number)) => numbered.push((name.to_owned(), number)),
-            None => strangers.push(directory.join(file)),
+        let path = directory.join(&file);
+        let Some((name, number)) = split(&file) else {
+            strangers.push(path);
+            continue;
+        };
+        match named.get_mut(name) {
+            Some(segments) => segments.push(Segment { number, path }),
+            None => drop(named.insert(name.to_owned(), vec![Segment { number, path }])),
         }
     }
-    let names: BTreeSet<&OsStr> = numbered.iter().map(|(name, _)| name.as_os_str()).collect();
-    let name = match names.first() {
-        _ if names.contains(OsStr::new(NAME)) => NAME.into(),
-        Some(name) if names.len() == 1 => OsString::from(name),
+    let name = match named.keys().next() {
+        Some(name) if named.len() == 1 => name.clone(),
         None => NAME.into(),
-        Some(_) => return Err(several(directory, &names)),
+        Some(_) if named.contains_key(OsStr::new(NAME)) => NAME.into(),
+        Some(_) => return Err(several(directory, named.keys())),
     };
-    let segments = Segments::Directory(directory.to_owned());
-    let (own, others): (Vec<_>, Vec<_>) = numbered.into_iter().partition(|(other, _)| *other == name);
-    strangers.extend(others.into_iter().map(|(name, number)| segments.path(&name, number)));
+    let mut segments = named.remove(&name).unwrap_or_default();
+    segments.sort_unstable_by_key(|segment| segment.number);
+    strangers.extend(named.into_values().flatten().map(|segment| segment.path));
     strangers.retain(|path| ![&locks.writer, &locks.maintenance, &locks.swap].contains(&path));
     strangers.sort();
-    let mut own: Vec<Segment> =
-        own.into_iter().map(|(name, number)| Segment { number, path: segments.path(&name, number) }).collect();
-    own.sort_by_key(|segment| segment.number);
-    Ok(Listing { name, segments: own, strangers })
+    Ok(Listing { name, segments, strangers })
 }
 
 /// The name and the number of a segment, if a file is called as we would call it.
@@ -172,8 +173,8 @@ fn split(file: &OsStr) -> Option<(&OsStr, u64)> {
     (canonical && !name.is_empty()).then(|| (OsStr::new(name), number))
 }
 
-fn several(directory: &Path, names: &BTreeSet<&OsStr>) -> Error {
-    let names: Vec<String> = names.iter().take(3).map(|name| format!("`{}`", name.display())).collect();
+fn several<'a>(directory: &Path, names: impl Iterator<Item = &'a OsString>) -> Error {
+    let names: Vec<String> = names.take(3).map(|name| format!("`{}`", name.display())).collect();
     let message =
         format!("the directory `{}` holds segments of several logs: {}", directory.display(), names.join(", "));
     Error::new(ErrorKind::Config, message).with_cure("give each log a directory of its own")

@@ -352,6 +352,38 @@ fn the_newest_entries_and_the_next_append_open_the_ends_only() {
 }
 
 #[test]
+fn what_a_compaction_dropped_is_known_when_its_lowest_segment_goes() {
+    let dir = Dir::of_records(4);
+    dir.fill(&[4; 4]);
+    let lowest = &dir.segments()[0];
+    // As a compaction leaves it that was killed right behind its commit.
+    let mut bytes = Vec::new();
+    Header { dropped_through: 8, gaps_through: 4, lost: 3, ..header(lowest) }.encode(&mut bytes);
+    fs::write(lowest, bytes).unwrap();
+    assert_eq!(dir.seqs(), (9..=16).collect::<Vec<_>>());
+    let limited = Dir { own: dir.own, rotation: Rotation::default().with_segment_records(4).with_max_segments(4) };
+    limited.fill(&[1]);
+    assert!(!limited.segments()[0].ends_with("facts.000001.ndjson"));
+    let newest = header(limited.segments().last().unwrap());
+    assert_eq!((newest.dropped_through, newest.lost), (8, 0));
+    assert_eq!(limited.seqs(), (9..=18).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_is_not_written_through_a_link() {
+    let dir = Dir::of_records(2);
+    let target = dir.path().with_extension("target");
+    fs::create_dir(&target).unwrap();
+    std::os::unix::fs::symlink(&target, dir.path()).unwrap();
+    assert_eq!(block_on(dir.log().append(&facts(1..=1))).unwrap_err().kind(), ErrorKind::Config);
+    fs::remove_file(dir.path()).unwrap();
+    dir.fill(&[2]);
+    std::os::unix::fs::symlink(target.join("x"), dir.path().join("facts.000002.ndjson")).unwrap();
+    assert_eq!(block_on(dir.log().append(&facts(3..=3))).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+}
+
+#[test]
 fn a_file_where_a_directory_should_be_is_named_and_left_alone() {
     let dir = Dir::of_records(2);
     fs::write(dir.path(), "text").unwrap();
