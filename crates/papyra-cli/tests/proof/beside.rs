@@ -12,7 +12,7 @@ use std::{
 use crate::{
     effort::{HANG, count},
     feeder::{Feeder, Pace},
-    lab::{Kind, LOG, Lab, Process, events},
+    lab::{LOG, Lab, Process, events},
     ledger::{self, Ledger},
 };
 
@@ -96,24 +96,15 @@ fn recover(lab: &Lab, course: &Course, writer: u32) {
 
 #[test]
 fn compaction_beside_a_writer_readers_and_a_follower_disturbs_none_of_them() {
-    compacted_beside_everybody(Kind::File);
-}
-
-#[test]
-fn compaction_of_segments_beside_a_writer_readers_and_a_follower_disturbs_none_of_them() {
-    compacted_beside_everybody(Kind::Segments);
-}
-
-fn compacted_beside_everybody(kind: Kind) {
-    let lab = Lab::of(kind);
+    let lab = Lab::new();
     let mut ledger = Ledger { next: 1, ..Ledger::default() };
-    let run = lab.run(&lab.appending(), events([0])).ended(0);
+    let run = lab.run(&["append", "--ack", "--path", LOG], events([0])).ended(0);
     ledger.take(0, &run.stdout);
     let course = Arc::new(Course::default());
-    let follow_args = ["inspect", "events", "--follow", "-o", "ndjson", "--url", kind.url()];
+    let follow_args = ["inspect", "events", "--follow", "-o", "ndjson", "--path", LOG];
     let mut follower = Process(lab.command(&follow_args).spawn().unwrap());
     let follower_pid = follower.0.id();
-    let command = lab.command(&lab.appending());
+    let command = lab.command(&["append", "--ack", "--path", LOG]);
     let mut writer = Feeder::start(command, &ledger, 5, Pace::Pause(Duration::from_millis(1)));
     writer.wait_for(1);
     let pid = writer.process.0.id();
@@ -147,13 +138,9 @@ fn compacted_beside_everybody(kind: Kind) {
     ledger.check_kept(&lab, KEPT);
     must_be_a_stretch(&ledger::listed(&lab), "the end");
     lab.must_be_clean();
-    let strange: Vec<String> = lab.names().into_iter().filter(|name| !name.ends_with(".ndjson")).collect();
-    assert!(strange.is_empty() && (kind != Kind::File || lab.names() == [LOG]), "{strange:?}");
+    assert_eq!(lab.names(), [LOG]);
     let figure = |number: &AtomicU64| number.load(Ordering::Relaxed);
     let (compactions, reads) = (figure(&course.compactions), figure(&course.reads));
-    println!(
-        "{kind:?}: {seen} facts, {compactions} compactions, {reads} reads, {} refused recoveries",
-        figure(&course.refusals)
-    );
+    println!("{seen} facts, {compactions} compactions, {reads} reads, {} refused recoveries", figure(&course.refusals));
     assert!(compactions > 2 && reads > 2, "too little happened to prove anything");
 }
