@@ -4,6 +4,7 @@
 //! tests; docs/proof.md says what each has shown.
 
 mod append_errors;
+mod backups;
 mod beside;
 mod chance;
 mod damage;

@@ -9,27 +9,8 @@ use std::{
 use crate::{
     effort::{count, skip},
     lab::{LOG, Lab, events, finish},
-    strace::Strace,
+    strace::{CALLS, Strace},
 };
-
-/// The calls that change something, and those that begin it. A build of the program uses one spelling of each.
-const CALLS: [&str; 15] = [
-    "openat",
-    "write",
-    "pwrite64",
-    "copy_file_range",
-    "sendfile",
-    "fallocate",
-    "ftruncate",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "renameat2",
-    "unlink",
-    "mkdir",
-    "flock",
-    "fchmod",
-];
 
 /// What a directory holds: names with their bytes, without locks and without what carries a time in its name or text.
 fn contents(lab: &Lab) -> Vec<(String, Vec<u8>)> {

@@ -70,6 +70,11 @@ pub(super) fn too_large(bytes: usize) -> Error {
         .with_cure("record a smaller payload, or give the recorder a larger queue")
 }
 
+/// What stands behind an error, in words.
+pub(super) fn cause(error: &Error) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
+}
+
 pub(super) fn no_position() -> Error {
     Error::new(ErrorKind::Internal, "the log acknowledged the fact without a position")
         .with_cure("this is a bug of the log's backend: report it")

@@ -28,8 +28,8 @@ fn place() -> Place {
 }
 
 impl Place {
-    fn log(&self) -> JsonLog {
-        JsonLog::new(FileConfig::new(&self.path).with_lock_timeout(std::time::Duration::ZERO))
+    fn log(&self) -> FileLog {
+        FileLog::new(FileConfig::new(&self.path).with_lock_timeout(std::time::Duration::ZERO))
     }
 
     fn with(bytes: &[u8]) -> Place {
