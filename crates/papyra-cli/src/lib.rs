@@ -38,6 +38,7 @@ mod manual;
 mod metrics;
 mod parts;
 mod persistence;
+mod reader;
 mod recovery;
 mod report;
 mod run;

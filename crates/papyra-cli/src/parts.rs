@@ -17,7 +17,7 @@ pub(crate) fn print<T>(
     mut print: impl FnMut(&T, &mut Out) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for part in parts {
-        out.line(&format!("part {}: {}", part.kinds_in_words(), safe::text(&part.log)))?;
+        out.line(&format!("{}: {}", name(part), safe::text(&part.log)))?;
         match (&part.report, &part.error) {
             (Some(report), _) => print(report, out)?,
             (None, Some(error)) if error.kind == ErrorKind::NotFound => out.headline(NO_LOG)?,
@@ -27,6 +27,11 @@ pub(crate) fn print<T>(
         }
     }
     Ok(())
+}
+
+/// `part event, audit`: how a part is called.
+pub(crate) fn name<T>(part: &PartReport<T>) -> String {
+    format!("part {}", part.kinds_in_words())
 }
 
 /// Says what helps each part that failed.

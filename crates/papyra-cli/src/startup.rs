@@ -117,15 +117,22 @@ pub(crate) async fn run(
     let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
         match &*found.parts {
             [] => print(&found, log.backend().name(), out),
-            parts => parts::print(parts, out, |found, out| print(found, &name_of(found, &log), out)),
+            parts => {
+                let mut names = backends(parts, &log).into_iter();
+                parts::print(parts, out, |found, out| print(found, names.next().unwrap_or_default(), out))
+            }
         }?;
         checked.checks.iter().flatten().try_for_each(|check| print_check(check, out))
     });
+    if let Some(scan) = &found.scan {
+        findings::tell_notes(scan, &session.notes);
+    }
     match &*found.parts {
         [] => tell(&found, config.mode, log.backend().name(), &session.notes),
         parts => {
-            for found in parts.iter().filter_map(|part| part.report.as_ref()) {
-                tell(found, config.mode, &name_of(found, &log), &session.notes);
+            let checked = parts.iter().filter_map(|part| Some((part, part.report.as_ref()?)));
+            for ((part, found), backend) in checked.zip(backends(parts, &log)) {
+                tell(found, config.mode, backend, &session.notes.about(parts::name(part)));
             }
             parts::tell(parts, &session.notes);
         }
@@ -156,9 +163,10 @@ fn print_check(check: &Check, out: &mut Out) -> Result<(), Failure> {
     }
 }
 
-/// The backend of a part.
-fn name_of(found: &StartupReport, log: &Log) -> String {
-    found.scan.as_ref().map_or_else(|| log.backend().name().to_owned(), |scan| scan.backend.clone())
+/// The names of the backends of those parts that were checked.
+fn backends(parts: &[PartReport<StartupReport>], log: &Log) -> Vec<&'static str> {
+    let checked = parts.iter().zip(log.parts()).filter(|(part, _)| part.report.is_some());
+    checked.map(|(_, (_, log))| log.backend().name()).collect()
 }
 
 /// The highest code of all parts.
@@ -203,9 +211,6 @@ fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Fail
 
 /// What the verdict means for whoever started the check.
 fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) {
-    if let Some(scan) = &found.scan {
-        findings::tell_notes(scan, notes);
-    }
     if let Some(recovery) = &found.recovery {
         recovery::tell_lost(recovery, false, notes);
     }

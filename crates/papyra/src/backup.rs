@@ -22,7 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each backup is a folder: `data` with the parts of the log, and `manifest.json`, which tells what they are and carries its own
+//! Each backup is a folder: `data` with the pieces of the log, and `manifest.json`, which tells what they are and carries its own
 //! checksum. It is filled under another name and renamed when everything is durable and was read back. So a folder with the
 //! name of a backup is a whole backup, and anything that differs from its manifest is damage.
 
@@ -53,7 +53,7 @@ use crate::{
     Backups, Error, ErrorKind, Figures, Log, Progress, Restored, Result, ScanOptions, ScanReport, Stored, blocking,
 };
 
-/// Opens the parts of a backup as a log, to scan them: the backend's name, the directory of the parts, their names. `None`
+/// Opens the pieces of a backup as a log, to scan them: the backend's name, the directory of the pieces, their names. `None`
 /// if nobody can.
 type Opener = Arc<dyn Fn(&str, &Path, &[&str]) -> Option<Log> + Send + Sync>;
 
@@ -91,8 +91,8 @@ pub struct Made {
     pub path: PathBuf,
     /// Bytes that were copied from the log.
     pub copied_bytes: u64,
-    /// Parts that an earlier backup had already: they are shared with it.
-    pub shared_parts: u64,
+    /// Pieces that an earlier backup had already: they are shared with it.
+    pub shared_pieces: u64,
     /// What else is to be known, a sentence each.
     pub notes: Vec<String>,
     /// What is in it.
@@ -109,7 +109,7 @@ pub struct Verified {
     pub mismatches: Vec<Mismatch>,
     /// How many there are in all.
     pub mismatches_total: u64,
-    /// Bytes of its parts, as the manifest has them.
+    /// Bytes of its pieces, as the manifest has them.
     pub bytes: u64,
     /// What is in it, as the manifest has it.
     pub figures: Figures,
@@ -127,7 +127,7 @@ impl Verified {
 }
 
 impl BackupDir {
-    /// The backups in a directory. `open` is told the name of a backend, the directory that holds the parts of a backup, and
+    /// The backups in a directory. `open` is told the name of a backend, the directory that holds the pieces of a backup, and
     /// their names; it opens them as a log for a scan, or says `None`: then only bytes are compared.
     /// [`Schemes::backups`](crate::Schemes::backups) knows Papyra's own backends.
     pub fn new(
@@ -175,11 +175,11 @@ impl BackupDir {
         let Some(mut staging) = staging else {
             return Err(Error::new(ErrorKind::Internal, "the backend still holds the sink of the backup"));
         };
-        let (copied_bytes, shared_parts) = (staging.copied_bytes, staging.linked);
+        let (copied_bytes, shared_pieces) = (staging.copied_bytes, staging.linked);
         let notes = std::mem::take(&mut staging.notes);
         let (name, manifest) =
             blocking::run("papyra-backup", move || staging.commit(&manifest).map(|name| (name, manifest))).await?;
-        Ok(Made { path: self.path.join(&name), name, copied_bytes, shared_parts, notes, manifest })
+        Ok(Made { path: self.path.join(&name), name, copied_bytes, shared_pieces, notes, manifest })
     }
 
     /// The backups here, the oldest first, those included that were never finished. Only manifests are looked at.
@@ -272,7 +272,7 @@ impl BackupDir {
             log_id: manifest.log_id,
             figures: manifest.figures,
             anomalies: manifest.anomalies_total,
-            parts: manifest.parts.into_iter().map(|part| part.name).collect(),
+            pieces: manifest.pieces.into_iter().map(|piece| piece.name).collect(),
             progress: options.progress.clone(),
             directory,
         };
@@ -288,9 +288,9 @@ impl BackupDir {
         blocking::run("papyra-backup", move || Manifest::read(&folder)).await
     }
 
-    /// Scans the parts as a log, if anybody knows how.
+    /// Scans the pieces as a log, if anybody knows how.
     async fn scan(&self, manifest: &Manifest, data: &Path, options: &BackupOptions) -> Result<Option<ScanReport>> {
-        let names: Vec<&str> = manifest.parts.iter().map(|part| part.name.as_str()).collect();
+        let names: Vec<&str> = manifest.pieces.iter().map(|piece| piece.name.as_str()).collect();
         let Some(log) = (self.open)(&manifest.backend, data, &names) else { return Ok(None) };
         let scan = ScanOptions { progress: options.progress.clone(), ..ScanOptions::default() };
         log.scan(scan).await.map(Some)
@@ -310,7 +310,7 @@ impl BackupDir {
 fn compare(manifest: &Manifest, scan: Option<&ScanReport>, found: &mut Mismatches) {
     let Some(scan) = scan else {
         if manifest.anomalies_total.is_some() {
-            found.add(manifest::MANIFEST, "its parts make no log that a scan could look at");
+            found.add(manifest::MANIFEST, "its pieces make no log that a scan could look at");
         }
         return;
     };

@@ -109,6 +109,7 @@ impl Log {
 
     /// The log in which facts of this kind live: a part, or this log itself. Positions of such facts are positions of it.
     pub fn for_kind(&self, kind: Kind) -> &Log {
+        let kind = if kind == Kind::Unknown { Kind::Event } else { kind };
         let part = self.parts.iter().find(|part| part.kinds.contains(&kind));
         part.map_or(self, |part| &part.log)
     }

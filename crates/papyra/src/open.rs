@@ -168,8 +168,8 @@ impl Schemes {
     /// The backups in a directory, of logs of Papyra's own backends and of all others. Those of others are verified by
     /// their bytes alone.
     pub fn backups(&self, directory: impl Into<PathBuf>) -> BackupDir {
-        BackupDir::new(directory, |backend, data, parts| match (backend, parts) {
-            ("json", [part]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(part))))),
+        BackupDir::new(directory, |backend, data, pieces| match (backend, pieces) {
+            ("json", [piece]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(piece))))),
             ("rotating", _) => Some(Log::new(FileLog::new(FileConfig::rotating(data)))),
             _ => None,
         })

@@ -17,10 +17,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// A part for these kinds, of which everything stays.
+    /// A part for these kinds, of which everything stays. Unknown kinds need not be named: they live with the events.
     pub fn new(kinds: impl IntoIterator<Item = Kind>, backend: Arc<dyn Backend>) -> Self {
         let mut kinds = Vec::from_iter(kinds);
+        kinds.retain(|kind| *kind != Kind::Unknown);
         kinds.sort_unstable();
+        kinds.dedup();
         Part { kinds, backend, retention: Retention::default() }
     }
 

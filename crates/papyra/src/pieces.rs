@@ -1,4 +1,4 @@
-//! What a backend and a backup exchange: the parts of a log, as bytes with names.
+//! What a backend and a backup exchange: the pieces of a log, as bytes with names.
 
 use std::{fs::File, path::PathBuf};
 
@@ -10,13 +10,13 @@ use crate::{Error, Position, Progress, Result, ScanReport, disk};
 /// What a backend offers so that its logs can be backed up and restored. A backend hands it out by
 /// [`Backend::backups`](crate::Backend::backups).
 ///
-/// A part is whatever the backend keeps as one piece: a file of a file log, a stream of a server. What its bytes mean is
+/// A piece is whatever the backend keeps as one piece: a file of a file log, a stream of a server. What its bytes mean is
 /// the backend's affair; a backup keeps them as they come, with their checksums.
 ///
 /// Each backend proves the sentences with MUST in its own tests.
 #[async_trait]
 pub trait Backups: Send + Sync {
-    /// Hands the whole log to `sink`, part by part.
+    /// Hands the whole log to `sink`, piece by piece.
     ///
     /// - What is handed over MUST be the log as it was at one moment after the call began: it holds every fact that was
     ///   acknowledged before, and no half of a batch.
@@ -28,7 +28,7 @@ pub trait Backups: Send + Sync {
     /// `NotFound` if there is no log; `Locked` if a recovery or a compaction is at work.
     async fn copy(&self, sink: Box<dyn PieceSink>) -> Result<Copied>;
 
-    /// Makes a log of the parts of a backup, in the place that this backend's address names.
+    /// Makes a log of the pieces of a backup, in the place that this backend's address names.
     ///
     /// - Where a log is already, or anything else, it MUST refuse with kind `Create` and change nothing.
     /// - What it made MUST be looked at before it becomes the log, and be refused if it is not what
@@ -38,30 +38,30 @@ pub trait Backups: Send + Sync {
     async fn restore(&self, from: Stored) -> Result<Restored>;
 }
 
-/// Takes the parts of a log, one after the other: `begin`, `write` as often as needed, `end`.
+/// Takes the pieces of a log, one after the other: `begin`, `write` as often as needed, `end`.
 pub trait PieceSink: Send {
-    /// A part begins. Says whether its bytes are wanted: not if they came already or an earlier backup has them, and then
-    /// neither `write` nor `end` may follow. Any other part that was begun before begins anew, and what came of it is
+    /// A piece begins. Says whether its bytes are wanted: not if they came already or an earlier backup has them, and then
+    /// neither `write` nor `end` may follow. Any other piece that was begun before begins anew, and what came of it is
     /// forgotten.
     ///
     /// # Errors
-    /// If the name is no plain name of a file, or no place can be found for the part.
-    fn begin(&mut self, part: &Piece) -> Result<bool>;
+    /// If the name is no plain name of a file, or no place can be found for the piece.
+    fn begin(&mut self, piece: &Piece) -> Result<bool>;
 
-    /// The next bytes of the part.
+    /// The next bytes of the piece.
     ///
     /// # Errors
     /// If they cannot be kept.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// The part is whole.
+    /// The piece is whole.
     ///
     /// # Errors
     /// If it cannot be made durable, or is not as long as it was said to be.
     fn end(&mut self, figures: Figures) -> Result<()>;
 }
 
-/// A part of a log, before its bytes come.
+/// A piece of a log, before its bytes come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Piece {
@@ -69,13 +69,13 @@ pub struct Piece {
     pub name: String,
     /// How many bytes will come, where that is known.
     pub bytes: Option<u64>,
-    /// A mark of these very bytes: a part of the same name and mark has the same bytes, whenever it is looked at. `None` for
-    /// a part that still changes; its bytes are copied every time.
+    /// A mark of these very bytes: a piece of the same name and mark has the same bytes, whenever it is looked at. `None` for
+    /// a piece that still changes; its bytes are copied every time.
     pub mark: Option<String>,
 }
 
 impl Piece {
-    /// A part that still changes.
+    /// A piece that still changes.
     pub fn new(name: impl Into<String>) -> Self {
         Piece { name: name.into(), bytes: None, mark: None }
     }
@@ -95,7 +95,7 @@ impl Piece {
     }
 }
 
-/// What is in a part, or in all parts of a log.
+/// What is in a piece, or in all pieces of a log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Figures {
@@ -127,7 +127,7 @@ impl Figures {
         self.timestamps = Some((oldest.min(timestamp), newest.max(timestamp)));
     }
 
-    /// Takes the facts of the next part into account.
+    /// Takes the facts of the next piece into account.
     pub fn join(&mut self, next: &Figures) {
         self.entries += next.entries;
         self.positions = match (self.positions, next.positions) {
@@ -151,8 +151,8 @@ pub struct Copied {
     pub format: Option<u64>,
     /// The log's identity, where it has one.
     pub log_id: Option<String>,
-    /// The names of the parts that are the log, in its order. What else came is forgotten.
-    pub parts: Vec<String>,
+    /// The names of the pieces that are the log, in its order. What else came is forgotten.
+    pub pieces: Vec<String>,
     /// What was left out on purpose, a sentence each.
     pub left_out: Vec<String>,
 }
@@ -167,28 +167,28 @@ impl Copied {
 /// A backup whose bytes were found to be what its manifest says, for a backend to make a log of.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The name of the backend that handed the parts over.
+    /// The name of the backend that handed the pieces over.
     pub backend: String,
     /// The identity of the log that was backed up, where it had one.
     pub log_id: Option<String>,
-    /// What is in all parts together.
+    /// What is in all pieces together.
     pub figures: Figures,
     /// How many findings a scan has of it, where one was made: not 0 if the log was damaged when it was backed up.
     pub anomalies: Option<u64>,
-    /// The names of the parts, in the order of the log.
-    pub parts: Vec<String>,
+    /// The names of the pieces, in the order of the log.
+    pub pieces: Vec<String>,
     /// Where to count how far the restoring is, if anybody looks.
     pub progress: Option<Progress>,
     pub(crate) directory: PathBuf,
 }
 
 impl Stored {
-    /// The bytes of a part.
+    /// The bytes of a piece.
     ///
     /// # Errors
     /// If it cannot be opened, or is not a regular file any more.
-    pub fn open(&self, part: &str) -> Result<File> {
-        let path = self.directory.join(part);
+    pub fn open(&self, piece: &str) -> Result<File> {
+        let path = self.directory.join(piece);
         disk::open_file(&path).map_err(|error| Error::io("open", &path, error))
     }
 }
@@ -237,15 +237,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_parts_come_to_those_of_the_log() {
+    fn figures_of_pieces_come_to_those_of_the_log() {
         let mut all = Figures::default();
-        let mut parts = [Figures::default(), Figures::default(), Figures::default()];
-        for (part, seq, at) in [(0, 1, 5.0), (0, 2, 3.0), (2, 3, 9.0), (2, 4, 4.0)] {
+        let mut pieces = [Figures::default(), Figures::default(), Figures::default()];
+        for (piece, seq, at) in [(0, 1, 5.0), (0, 2, 3.0), (2, 3, 9.0), (2, 4, 4.0)] {
             all.add(Position::from_seq(seq), at);
-            parts[part].add(Position::from_seq(seq), at);
+            pieces[piece].add(Position::from_seq(seq), at);
         }
         let mut joined = Figures::default();
-        parts.iter().for_each(|part| joined.join(part));
+        pieces.iter().for_each(|piece| joined.join(piece));
         assert_eq!(joined, all);
         assert_eq!((all.entries, all.timestamps), (4, Some((3.0, 9.0))));
         let json = serde_json::to_string(&all).unwrap();

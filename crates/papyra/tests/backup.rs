@@ -77,10 +77,10 @@ async fn a_backup_beside_a_writer_is_the_log_byte_for_byte_and_the_writer_goes_o
     let made = scene.create().await;
     assert_eq!(fs::read(made.path.join("data/facts.ndjson")).unwrap(), scene.source());
     let manifest = &made.manifest;
-    assert_eq!((manifest.figures.entries, manifest.parts.len(), manifest.anomalies_total), (5, 1, Some(0)));
+    assert_eq!((manifest.figures.entries, manifest.pieces.len(), manifest.anomalies_total), (5, 1, Some(0)));
     assert_eq!(manifest.source, format!("json:{}", scene.path("facts.ndjson").display()));
     assert_eq!((manifest.bytes, made.copied_bytes), (scene.source().len() as u64, manifest.bytes));
-    let (first, last) = manifest.parts[0].figures.positions.unwrap();
+    let (first, last) = manifest.pieces[0].figures.positions.unwrap();
     assert_eq!((first.seq(), last.seq(), manifest.format), (Some(1), Some(5), Some(1)));
     assert!(scene.verify(&made.name).await.is_sound());
     scene.log.append(&facts(5..6)).await.unwrap();
@@ -162,8 +162,8 @@ async fn a_fact_that_lost_only_its_newline_is_in_the_backup() {
         fs::write(scene.path("facts.ndjson"), [&whole[..whole.len() - 1], instead].concat()).unwrap();
         let made = scene.create().await;
         assert_eq!(fs::read(made.path.join("data/facts.ndjson")).unwrap(), whole);
-        assert_eq!((made.manifest.figures.entries, made.manifest.parts[0].figures.entries), (3, 3));
-        assert_eq!(made.manifest.figures, made.manifest.parts[0].figures);
+        assert_eq!((made.manifest.figures.entries, made.manifest.pieces[0].figures.entries), (3, 3));
+        assert_eq!(made.manifest.figures, made.manifest.pieces[0].figures);
         assert!(scene.verify(&made.name).await.is_sound());
     }
 }
@@ -177,7 +177,7 @@ async fn legacy_logs_are_backed_up_and_restored_as_they_are() {
         fs::write(scene.path("facts.ndjson"), &legacy[..end]).unwrap();
         let made = scene.create().await;
         assert_eq!(fs::read(made.path.join("data/facts.ndjson")).unwrap(), legacy);
-        assert_eq!(made.manifest.figures, made.manifest.parts[0].figures);
+        assert_eq!(made.manifest.figures, made.manifest.pieces[0].figures);
         assert_eq!((made.manifest.log_id.as_deref(), made.manifest.format), (None, None));
         assert!(made.name.ends_with("_no-id") && scene.verify(&made.name).await.is_sound());
         let target = scene.path(&format!("restored-{end}.ndjson"));
@@ -207,28 +207,28 @@ async fn a_damaged_log_is_backed_up_as_it_is_and_its_damage_is_no_mismatch() {
 async fn every_change_of_a_backup_is_found_and_named() {
     let scene = Scene::with(3).await;
     let made = scene.create().await;
-    let part = made.path.join("data/facts.ndjson");
-    let (bytes, manifest) = (fs::read(&part).unwrap(), fs::read(made.path.join("manifest.json")).unwrap());
+    let piece = made.path.join("data/facts.ndjson");
+    let (bytes, manifest) = (fs::read(&piece).unwrap(), fs::read(made.path.join("manifest.json")).unwrap());
     let named = |file: &str, cause: &str, found: (String, String)| {
         assert!(found.0 == file && found.1.contains(cause), "{file} {cause}: {found:?}");
     };
     for at in [0, bytes.len() / 2, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        fs::write(&part, changed).unwrap();
+        fs::write(&piece, changed).unwrap();
         named("data/facts.ndjson", "checksum", scene.mismatch(&made.name).await);
     }
-    fs::write(&part, &bytes[..bytes.len() - 1]).unwrap();
+    fs::write(&piece, &bytes[..bytes.len() - 1]).unwrap();
     named("data/facts.ndjson", "bytes, the manifest says", scene.mismatch(&made.name).await);
-    fs::remove_file(&part).unwrap();
+    fs::remove_file(&piece).unwrap();
     named("data/facts.ndjson", "missing", scene.mismatch(&made.name).await);
-    symlink("/etc/hostname", &part).unwrap();
+    symlink("/etc/hostname", &piece).unwrap();
     named("data/facts.ndjson", "regular", scene.mismatch(&made.name).await);
-    fs::remove_file(&part).unwrap();
-    fs::create_dir(&part).unwrap();
+    fs::remove_file(&piece).unwrap();
+    fs::create_dir(&piece).unwrap();
     named("data/facts.ndjson", "regular", scene.mismatch(&made.name).await);
-    fs::remove_dir(&part).unwrap();
-    fs::write(&part, &bytes).unwrap();
+    fs::remove_dir(&piece).unwrap();
+    fs::write(&piece, &bytes).unwrap();
     for name in ["data/facts.ndjson", "manifest.json"] {
         // Opening one to read would wait for ever.
         fs::rename(made.path.join(name), made.path.join("data/aside")).unwrap();

@@ -1,4 +1,4 @@
-//! What keeps the parts of a backup, with a backend that has no files of its own.
+//! What keeps the pieces of a backup, with a backend that has no files of its own.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use papyra::{
     backup::{BackupDir, BackupOptions, Made},
 };
 
-/// Parts with their bytes; one without bytes is where the copying fails.
+/// Pieces with their bytes; one without bytes is where the copying fails.
 type Shelf = Arc<Mutex<Vec<(Piece, Option<&'static str>)>>>;
 
 #[derive(Clone, Debug, Default)]
@@ -44,29 +44,29 @@ impl Backups for Shelved {
     async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
         let mut copied = Copied::from("shelf:top");
         copied.log_id = Some("top".to_owned());
-        for (part, bytes) in self.0.lock().unwrap().iter() {
+        for (piece, bytes) in self.0.lock().unwrap().iter() {
             // One that was begun in vain and went away.
             assert!(sink.begin(&Piece::new("passing"))?);
             sink.write(b"half")?;
-            if !sink.begin(part)? {
-                copied.parts.push(part.name.clone());
+            if !sink.begin(piece)? {
+                copied.pieces.push(piece.name.clone());
                 continue;
             }
             let bytes = bytes.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the shelf broke"))?;
             sink.write(b"begun in vain")?;
-            assert!(sink.begin(part)?);
+            assert!(sink.begin(piece)?);
             bytes.as_bytes().chunks(2).try_for_each(|chunk| sink.write(chunk))?;
             sink.end(Figures::default())?;
-            copied.parts.push(part.name.clone());
+            copied.pieces.push(piece.name.clone());
         }
         Ok(copied)
     }
 
     async fn restore(&self, from: Stored) -> Result<Restored> {
         assert_eq!((from.backend.as_str(), from.log_id.as_deref()), ("shelf", Some("top")));
-        for part in &from.parts {
+        for piece in &from.pieces {
             let mut text = String::new();
-            from.open(part)?.read_to_string(&mut text).unwrap();
+            from.open(piece)?.read_to_string(&mut text).unwrap();
             self.1.lock().unwrap().push(text);
         }
         Ok(Restored::new(None, ScanReport::default()))
@@ -80,9 +80,9 @@ struct Scene {
 }
 
 impl Scene {
-    fn with(parts: Vec<(Piece, Option<&'static str>)>) -> Scene {
+    fn with(pieces: Vec<(Piece, Option<&'static str>)>) -> Scene {
         let dir = tempfile::tempdir().unwrap();
-        let shelf = Shelved(Arc::new(Mutex::new(parts)), Arc::default());
+        let shelf = Shelved(Arc::new(Mutex::new(pieces)), Arc::default());
         let backups = Schemes::new().backups(dir.path());
         Scene { dir, shelf, backups }
     }
@@ -105,12 +105,12 @@ fn links(made: &Made, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn parts_come_back_as_they_were_given() {
+async fn pieces_come_back_as_they_were_given() {
     let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Piece::new("b"), Some("beta"))]);
     let made = scene.create().await.unwrap();
     assert_eq!((made.copied_bytes, made.manifest.bytes, made.manifest.anomalies_total), (9, 9, None));
     let files = fs::read_dir(made.path.join("data")).unwrap().count();
-    assert_eq!(files, 2, "what was begun and not named is no part");
+    assert_eq!(files, 2, "what was begun and not named is no piece");
     let verified = scene.backups.verify(&made.name, &BackupOptions::default()).await.unwrap();
     assert!(verified.is_sound() && !verified.facts_checked);
     let log = Log::new(scene.shelf.clone());
@@ -119,30 +119,30 @@ async fn parts_come_back_as_they_were_given() {
 }
 
 #[tokio::test]
-async fn a_part_that_never_changes_is_shared_and_outlives_the_older_backup() {
+async fn a_piece_that_never_changes_is_shared_and_outlives_the_older_backup() {
     let scene = Scene::with(vec![(marked("a", "1"), Some("alpha")), (Piece::new("b"), Some("beta"))]);
     let first = scene.create().await.unwrap();
     scene.shelf.0.lock().unwrap()[1].1 = Some("beta and more");
-    // The bytes of the shared part are not asked for at all.
+    // The bytes of the shared piece are not asked for at all.
     scene.shelf.0.lock().unwrap()[0].1 = None;
     let second = scene.create().await.unwrap();
-    assert_eq!((second.shared_parts, second.copied_bytes, second.manifest.bytes), (1, 13, 18));
+    assert_eq!((second.shared_pieces, second.copied_bytes, second.manifest.bytes), (1, 13, 18));
     assert_eq!((links(&second, "a"), links(&second, "b")), (2, 1));
-    assert_eq!(second.manifest.parts[0], first.manifest.parts[0]);
+    assert_eq!(second.manifest.pieces[0], first.manifest.pieces[0]);
     fs::remove_dir_all(&first.path).unwrap();
     assert!(scene.is_sound(&second).await);
     let third = scene.create().await.unwrap();
-    assert!(third.shared_parts == 1 && scene.is_sound(&third).await);
+    assert!(third.shared_pieces == 1 && scene.is_sound(&third).await);
 }
 
 #[tokio::test]
 async fn another_mark_another_length_or_another_log_is_copied() {
     let scene = Scene::with(vec![(marked("a", "1"), Some("alpha"))]);
     scene.create().await.unwrap();
-    for part in [marked("a", "2"), marked("a", "1").with_bytes(4), marked("c", "1"), Piece::new("a")] {
-        *scene.shelf.0.lock().unwrap() = vec![(part, Some("four"))];
+    for piece in [marked("a", "2"), marked("a", "1").with_bytes(4), marked("c", "1"), Piece::new("a")] {
+        *scene.shelf.0.lock().unwrap() = vec![(piece, Some("four"))];
         let made = scene.create().await.unwrap();
-        assert_eq!((made.shared_parts, made.copied_bytes), (0, 4));
+        assert_eq!((made.shared_pieces, made.copied_bytes), (0, 4));
         assert!(scene.is_sound(&made).await);
         fs::remove_dir_all(made.path).unwrap();
     }
@@ -158,7 +158,7 @@ async fn damage_of_an_earlier_backup_does_not_spread() {
             None => fs::remove_file(first.path.join("data/a")).unwrap(),
         }
         let made = scene.create().await.unwrap();
-        assert_eq!((made.shared_parts, links(&made, "a")), (0, 1));
+        assert_eq!((made.shared_pieces, links(&made, "a")), (0, 1));
         assert!(made.notes.len() == 1 && made.notes[0].contains(&first.name), "{:?}", made.notes);
         assert!(scene.is_sound(&made).await && !scene.is_sound(&first).await);
         fs::remove_dir_all(made.path).unwrap();
@@ -168,7 +168,7 @@ async fn damage_of_an_earlier_backup_does_not_spread() {
 #[tokio::test]
 async fn a_copy_that_fails_leaves_nothing_and_names_that_lead_elsewhere_are_refused() {
     let outside = "../outside";
-    for (part, kind) in [
+    for (piece, kind) in [
         (Piece::new("a"), ErrorKind::Unavailable),
         (Piece::new(outside), ErrorKind::Internal),
         (Piece::new("/tmp/x"), ErrorKind::Internal),
@@ -176,7 +176,7 @@ async fn a_copy_that_fails_leaves_nothing_and_names_that_lead_elsewhere_are_refu
         (Piece::new("a").with_bytes(99), ErrorKind::Internal),
     ] {
         let bytes = if kind == ErrorKind::Unavailable { None } else { Some("bytes") };
-        let scene = Scene::with(vec![(part, bytes)]);
+        let scene = Scene::with(vec![(piece, bytes)]);
         assert_eq!(scene.create().await.unwrap_err().kind(), kind);
         assert_eq!(fs::read_dir(scene.dir.path()).unwrap().count(), 0);
     }

@@ -22,8 +22,8 @@ fn facts(numbers: std::ops::Range<u64>) -> Vec<Fact> {
     numbers.map(|n| Event::new(format!("t://{n}").as_str(), "E").into()).collect()
 }
 
-async fn open(url: &str) -> Log {
-    papyra::open(&format!("{url}?lock_timeout=0s&segment_records=3")).await.unwrap()
+async fn open(url: &str, more: &str) -> Log {
+    papyra::open(&format!("{url}?lock_timeout=0s&segment_records=3{more}")).await.unwrap()
 }
 
 async fn read(log: &Log) -> Vec<String> {
@@ -34,8 +34,13 @@ async fn read(log: &Log) -> Vec<String> {
 impl Scene {
     /// Three facts a segment, the last one with fewer.
     async fn with(count: u64) -> Scene {
+        Scene::opened(count, "").await
+    }
+
+    /// The same with further options.
+    async fn opened(count: u64, more: &str) -> Scene {
         let dir = tempfile::tempdir().unwrap();
-        let log = open(&format!("rotating:{}", dir.path().join("log").display())).await;
+        let log = open(&format!("rotating:{}", dir.path().join("log").display()), more).await;
         for n in 0..count {
             log.append(&facts(n..n + 1)).await.unwrap();
         }
@@ -54,7 +59,7 @@ impl Scene {
     async fn restore(&self, made: &Made, url: &str) -> papyra::Result<Log> {
         let target = match url.split_once(':') {
             Some(("json", path)) => papyra::open(&format!("json:{}", self.path(path).display())).await.unwrap(),
-            _ => open(&format!("rotating:{}", self.path(url).display())).await,
+            _ => open(&format!("rotating:{}", self.path(url).display()), "").await,
         };
         self.backups.restore(&made.name, &target, &BackupOptions::default()).await?;
         Ok(target)
@@ -82,9 +87,9 @@ async fn a_rotating_log_is_backed_up_beside_its_writer_and_restored_as_another_l
     let scene = Scene::with(10).await;
     let made = scene.create().await;
     let (own, copied) = (segments(&scene.path("log")), segments(&made.path.join("data")));
-    assert!(own == copied && own.len() == 4, "{:?}", made.manifest.parts);
+    assert!(own == copied && own.len() == 4, "{:?}", made.manifest.pieces);
     assert_eq!((made.manifest.figures.entries, made.manifest.anomalies_total), (10, Some(0)));
-    let entries: Vec<u64> = made.manifest.parts.iter().map(|part| part.figures.entries).collect();
+    let entries: Vec<u64> = made.manifest.pieces.iter().map(|piece| piece.figures.entries).collect();
     assert_eq!(entries, [3, 3, 3, 1]);
     scene.must_be_sound(&made).await;
     scene.log.append(&facts(10..11)).await.unwrap();
@@ -111,13 +116,13 @@ async fn sealed_segments_are_not_copied_again() {
     let (first, second) = loop {
         let first = scene.create().await;
         let second = scene.create().await;
-        if second.shared_parts == 3 {
+        if second.shared_pieces == 3 {
             break (first, second);
         }
         assert!(began.elapsed() < Duration::from_secs(120), "no segment was ever shared");
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let active = second.manifest.parts.last().unwrap();
+    let active = second.manifest.pieces.last().unwrap();
     assert_eq!((second.copied_bytes, active.mark.as_ref()), (active.bytes, None));
     let links = |made: &Made, name: &str| fs::metadata(made.path.join("data").join(name)).unwrap().nlink();
     assert_eq!((links(&second, "facts.000004.ndjson"), links(&first, "facts.000001.ndjson") > 1), (1, true));
@@ -127,7 +132,7 @@ async fn sealed_segments_are_not_copied_again() {
     fs::write(scene.path("edited"), bytes.replace("t://4", "t://9")).unwrap();
     fs::rename(scene.path("edited"), path).unwrap();
     let third = scene.create().await;
-    assert_eq!((third.shared_parts, third.manifest.anomalies_total), (2, Some(1)));
+    assert_eq!((third.shared_pieces, third.manifest.anomalies_total), (2, Some(1)));
     fs::remove_dir_all(first.path).unwrap();
     scene.must_be_sound(&second).await;
     scene.must_be_sound(&third).await;
@@ -139,13 +144,29 @@ async fn sealed_segments_are_not_copied_again() {
 
 #[tokio::test]
 async fn a_log_whose_oldest_segments_were_dropped_is_restored_as_it_is() {
+    let scene = Scene::opened(6, "&max_segments=2").await;
+    let before = scene.create().await;
+    let facts_before = read(&scene.log).await;
+    for n in 6..14 {
+        scene.log.append(&facts(n..n + 1)).await.unwrap();
+    }
+    let made = scene.create().await;
+    assert!(made.manifest.pieces.len() < 4 && made.manifest.anomalies_total == Some(0), "{:?}", made.manifest);
+    let restored = scene.restore(&made, "new").await.unwrap();
+    assert!(restored.scan(ScanOptions::deep()).await.unwrap().is_clean());
+    assert_eq!(read(&restored).await, read(&scene.log).await);
+    scene.must_be_sound(&before).await;
+    assert_eq!(read(&scene.restore(&before, "older").await.unwrap()).await, facts_before);
+}
+
+#[tokio::test]
+async fn a_log_that_was_compacted_is_restored_with_its_certificates() {
     let scene = Scene::with(11).await;
     let before = scene.create().await;
     let kept = Retention::all(Rule::default().with_max_records(4));
     scene.log.clone().with_retention(kept).compact().await.unwrap();
     let made = scene.create().await;
-    assert_eq!(made.manifest.figures.entries, 4);
-    assert!(made.manifest.parts.len() < before.manifest.parts.len());
+    assert_eq!((made.manifest.figures.entries, made.manifest.anomalies_total), (4, Some(0)));
     let restored = scene.restore(&made, "new").await.unwrap();
     assert!(restored.scan(ScanOptions::deep()).await.unwrap().is_clean());
     assert_eq!(read(&restored).await, read(&scene.log).await);
@@ -165,7 +186,7 @@ async fn what_is_none_of_the_log_s_files_is_left_out_and_that_is_said() {
         said.contains("notes.txt") && said.contains("facts.000003.ndjson: a rotation that was interrupted"),
         "{said}"
     );
-    assert_eq!((made.manifest.parts.len(), made.manifest.anomalies_total), (2, Some(0)));
+    assert_eq!((made.manifest.pieces.len(), made.manifest.anomalies_total), (2, Some(0)));
     let restored = scene.restore(&made, "new").await.unwrap();
     assert_eq!(read(&restored).await.len(), 4);
 }

@@ -24,3 +24,13 @@ mod mixed {
             .with_kinds([papyra::Kind::Audit, papyra::Kind::DeadLetter], super::Memory::new())
     });
 }
+
+/// A directory of segments and a file.
+mod rotating {
+    papyra::conformance!(|dir| {
+        let rotation = papyra::Rotation::default().with_segment_records(5);
+        let segments = super::FileConfig::rotating(dir.join("events")).with_rotation(rotation);
+        let events = super::FileLog::new(segments.with_durability(papyra::Durability::Buffered));
+        super::Hybrid::new(super::file(dir.join("rest.ndjson"))).with_kinds([papyra::Kind::Event], events)
+    });
+}

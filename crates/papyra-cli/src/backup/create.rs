@@ -79,8 +79,8 @@ fn print(made: &Made, out: &mut Out) -> Result<(), Failure> {
         ("entries", manifest.figures.entries),
         ("bytes", manifest.bytes),
         ("copied_bytes", made.copied_bytes),
-        ("files", manifest.parts.len() as u64),
-        ("shared_files", made.shared_parts),
+        ("files", manifest.pieces.len() as u64),
+        ("shared_files", made.shared_pieces),
     ] {
         out.line(&format!("  {name}: {figure}"))?;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use papyra::{Audit, Entry, Fact, Kind, Log, ReadOptions};
+use papyra::{Audit, Entry, Fact, Kind, Log, Progress, ReadOptions};
 use serde::Serialize;
 
 use super::{
@@ -46,7 +46,9 @@ struct Figures {
 pub(super) async fn run(args: SummaryArgs, session: &mut Session) -> Result<ExitCode, Failure> {
     let (when, since, filter) = args.span.understand()?;
     let log = session.open().await?;
-    let (summary, unread) = summarize(&log, since, &filter).await?;
+    let bar = session.notes.bar("reading");
+    let (summary, unread) = summarize(&log, since, &filter, &bar.progress()).await?;
+    drop(bar);
     match session.output() {
         Some(Output::Json | Output::Ndjson) => {
             let json = report::document("papyra.summary/1", unread.verdict(), &summary)?;
@@ -64,7 +66,12 @@ pub(super) async fn run(args: SummaryArgs, session: &mut Session) -> Result<Exit
     Ok(unread.verdict())
 }
 
-async fn summarize(log: &Log, since: Option<f64>, filter: &Filter) -> Result<(Summary, Unread), Failure> {
+async fn summarize(
+    log: &Log,
+    since: Option<f64>,
+    filter: &Filter,
+    progress: &Progress,
+) -> Result<(Summary, Unread), Failure> {
     let mut options = ReadOptions::newest_first();
     options.since = since;
     let mut summary = Summary { log: log.address(), ..Summary::default() };
@@ -72,7 +79,8 @@ async fn summarize(log: &Log, since: Option<f64>, filter: &Filter) -> Result<(Su
     let mut entries = log.read(options);
     let mut unread = Unread::default();
     while let Some(entry) = entries.next().await {
-        let Some(Entry { fact, .. }) = unread.sort_out(log, entry)? else { continue };
+        let Some(Entry { fact, bytes, .. }) = unread.sort_out(log, entry)? else { continue };
+        progress.add(bytes);
         if !filter.accepts(&fact) {
             continue;
         }
@@ -162,7 +170,7 @@ mod tests {
             DeadLetter::new("local://1", "Ping").at(at(25.0)).into(),
         ];
         log.append(&facts).await.unwrap();
-        let (summary, _) = summarize(&log, None, &Filter::default()).await.unwrap();
+        let (summary, _) = summarize(&log, None, &Filter::default(), &Progress::new()).await.unwrap();
         let expected = [
             "Actors: total=2 alive=? stopping=? restarting=?",
             "Dead letters: ?",
@@ -179,7 +187,7 @@ mod tests {
         let facts: Vec<Fact> =
             (0..MAX_TYPES + 50).map(|n| Event::new("local://1", format!("Type{n}")).into()).collect();
         log.append(&facts).await.unwrap();
-        let (summary, _) = summarize(&log, None, &Filter::default()).await.unwrap();
+        let (summary, _) = summarize(&log, None, &Filter::default(), &Progress::new()).await.unwrap();
         assert_eq!(summary.event_types.len(), MAX_TYPES + 1);
         assert_eq!(summary.event_types[OTHERS], 50);
     }

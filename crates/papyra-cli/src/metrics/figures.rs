@@ -39,7 +39,7 @@ impl Figures {
         ];
         lines.extend(figures(&self.stats));
         for part in &self.stats.parts {
-            lines.push(format!("part {}: {}", part.kinds_in_words(), safe::text(&part.log)));
+            lines.push(format!("{}: {}", parts::name(part), safe::text(&part.log)));
             lines.extend(of_part(part).into_iter().map(|line| format!("  {line}")));
         }
         lines

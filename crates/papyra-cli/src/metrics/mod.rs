@@ -47,7 +47,7 @@ pub(crate) async fn run(args: MetricsArgs, mut session: Session) -> Result<ExitC
             return Ok(figures.verdict());
         }
         What::Reset => session.out.line(
-            "Nothing to reset: counters live in the process that counts, and no running service was named. \
+            "Nothing to reset: counters live in the process that counts, and no running service was asked. \
              The log's own figures are no counters.",
         )?,
     }

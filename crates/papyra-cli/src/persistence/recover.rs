@@ -126,7 +126,15 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     parts::tell(&compacted, &session.notes);
     if let Some(report) = &recovered.report {
         findings::tell_notes(report.after.as_ref().unwrap_or(&report.before), &session.notes);
-        recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
+        if report.parts.is_empty() {
+            recovery::tell_lost(report, outcome == Outcome::WouldRecover, &session.notes);
+        }
+        for (part, outcome) in report.parts.iter().zip(&recovered.outcomes) {
+            if let Some(report) = &part.report {
+                let would = *outcome == Some(Outcome::WouldRecover);
+                recovery::tell_lost(report, would, &session.notes.about(parts::name(part)));
+            }
+        }
     }
     if args.apply_retention && compact::each_is_unlimited(&log, |log| *log.retention()) {
         session.notes.note(compact::NOTHING_CONFIGURED);

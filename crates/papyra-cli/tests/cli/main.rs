@@ -8,6 +8,7 @@ mod doctor;
 mod exit_codes;
 mod help;
 mod hostile;
+mod hybrid;
 mod inspect;
 mod lab;
 mod recover;

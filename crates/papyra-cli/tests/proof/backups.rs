@@ -10,7 +10,7 @@ use crate::{
     chance::Chance,
     effort::{count, skip},
     feeder::{Feeder, Pace},
-    lab::{LOG, Lab, event, events, finish},
+    lab::{Kind, LOG, Lab, event, events, finish},
     ledger::{self, Ledger},
     strace::{CALLS, Strace},
     tmpfs::Tmpfs,
@@ -33,7 +33,7 @@ fn restored(lab: &Lab, name: &str) -> Vec<(u64, u64)> {
     let _ = fs::remove_dir_all(&place);
     let from = format!("backups/{name}");
     lab.run(&["backup", "restore", &from, "--to", &format!("restored/{LOG}")], "").ended(0);
-    let new = Lab::at(&place);
+    let new = Lab::at(&place, Kind::File);
     new.must_be_clean();
     assert_eq!(new.names(), [LOG], "something was left beside the restored log");
     ledger::listed(&new)
@@ -43,7 +43,7 @@ fn restored(lab: &Lab, name: &str) -> Vec<(u64, u64)> {
 #[track_caller]
 fn must_be_a_prefix(facts: &[(u64, u64)], acknowledged_before: u64, kept: Option<u64>) {
     for pair in facts.windows(2) {
-        assert!(pair[0].0 + 1 == pair[1].0 && pair[0].1 + 1 == pair[1].1, "{:?} comes before {:?}", pair[0], pair[1]);
+        assert!(pair[0].0 + 1 == pair[1].0 && pair[0].1 < pair[1].1, "{:?} comes before {:?}", pair[0], pair[1]);
     }
     let (first, last) = (facts.first().map_or(1, |(n, _)| *n), facts.last().map_or(0, |(n, _)| *n));
     assert!(last >= acknowledged_before, "{acknowledged_before} was acknowledged, the backup ends at {last}");
@@ -57,8 +57,21 @@ fn must_be_a_prefix(facts: &[(u64, u64)], acknowledged_before: u64, kept: Option
 const JSON: &str = "json:facts.ndjson";
 const ROTATING: &str = "rotating:facts.ndjson?segment_records=70";
 
-fn beside_a_writer(url: &str, compacted: Option<u64>) {
+/// What makes the log smaller while it is backed up, and how many of the newest facts stay at least.
+#[derive(Clone, Copy, PartialEq)]
+enum Smaller {
+    Never,
+    ByCompaction(u64),
+    ByItsWriter(u64),
+}
+
+fn beside_a_writer(url: &str, smaller: Smaller) {
     let mut chance = Chance::begin("backups::beside_a_writer");
+    let (kept, compacted) = match smaller {
+        Smaller::Never => (None, None),
+        Smaller::ByCompaction(kept) => (Some(kept), Some(kept)),
+        Smaller::ByItsWriter(kept) => (Some(kept), None),
+    };
     let lab = Lab::new();
     let mut ledger = Ledger { next: 1, ..Ledger::default() };
     let mut writer = Feeder::start(lab.command(&["append", "--ack", "--url", url]), &ledger, 20, Pace::Acknowledged);
@@ -87,7 +100,7 @@ fn beside_a_writer(url: &str, compacted: Option<u64>) {
                 let made: serde_json::Value = serde_json::from_str(&run.ended(0).stdout).unwrap();
                 break made["name"].as_str().unwrap().to_owned();
             };
-            must_be_a_prefix(&restored(&lab, &name), before, compacted);
+            must_be_a_prefix(&restored(&lab, &name), before, kept);
             // Whoever writes is not held up for long, and an older backup stays what it was.
             writer.wait_for(before as usize + 1);
             if chance.below(3) == 0 {
@@ -99,19 +112,34 @@ fn beside_a_writer(url: &str, compacted: Option<u64>) {
         compacting.join().unwrap();
     });
     writer.kill(&mut ledger);
-    ledger.check_kept(&lab, compacted.unwrap_or(0));
+    ledger.check_kept(&lab, kept.unwrap_or(0));
     println!("{} facts, {compactions} compactions", ledger.next);
     assert!(compacted.is_none() || compactions > 2, "too little happened to prove anything");
 }
 
 #[test]
 fn a_backup_beside_a_writer_is_a_prefix_with_everything_acknowledged_before_it() {
-    beside_a_writer(JSON, None);
+    beside_a_writer(JSON, Smaller::Never);
 }
 
 #[test]
 fn a_backup_beside_a_writer_and_compaction_is_a_stretch_with_everything_acknowledged_before_it() {
-    beside_a_writer(JSON, Some(300));
+    beside_a_writer(JSON, Smaller::ByCompaction(300));
+}
+
+#[test]
+fn a_backup_beside_a_writer_that_rotates_is_a_prefix_with_everything_acknowledged_before_it() {
+    beside_a_writer(ROTATING, Smaller::Never);
+}
+
+#[test]
+fn a_backup_beside_a_writer_that_rotates_and_compaction_is_a_stretch_with_everything_acknowledged_before_it() {
+    beside_a_writer(ROTATING, Smaller::ByCompaction(300));
+}
+
+#[test]
+fn a_backup_beside_a_writer_that_drops_its_oldest_files_is_a_stretch_with_everything_acknowledged_before_it() {
+    beside_a_writer(&format!("{ROTATING}&max_segments=4"), Smaller::ByItsWriter(200));
 }
 
 /// All names below a directory, and the bytes of files.
@@ -132,25 +160,31 @@ fn tree(directory: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn sound() -> Vec<u8> {
-    let lab = Lab::new();
-    lab.append(&events(1..count(40, 4000))).ended(0);
-    lab.bytes()
+/// A log of this kind, of two files if it rotates.
+fn begin(lab: &Lab, url: &str) {
+    let url = url.replace("70", count("20", "2000"));
+    lab.run(&["append", "--url", &url], events(1..count(40, 4000))).ended(0);
 }
 
-#[test]
-fn a_backup_killed_at_every_system_call_is_whole_or_no_backup_and_the_next_one_succeeds() {
+/// The files of a log, its locks aside.
+fn files(lab: &Lab) -> Vec<(String, Vec<u8>)> {
+    let mut found = if lab.log().is_dir() { tree(&lab.log()) } else { vec![(LOG.to_owned(), lab.bytes())] };
+    found.retain(|(name, _)| !name.ends_with("lock"));
+    found
+}
+
+fn backing_up_survives_death_at_every_call(url: &str) {
     let strace = match Strace::find() {
         Ok(strace) => strace,
         Err(why) => return skip(&why),
     };
-    let log = sound();
     let args = ["backup", "create", "--to", "backups", "--path", LOG];
     let mut deaths = 0;
     for call in CALLS {
         for nth in 1.. {
             let lab = Lab::new();
-            fs::write(lab.log(), &log).unwrap();
+            begin(&lab, url);
+            let log = files(&lab);
             let earlier = create(&lab);
             let killed = finish(strace.command(&lab, call, "signal=KILL", &nth.to_string(), &args), b"");
             if killed.signal != Some(9) && killed.code != Some(137) {
@@ -158,7 +192,7 @@ fn a_backup_killed_at_every_system_call_is_whole_or_no_backup_and_the_next_one_s
                 break;
             }
             deaths += 1;
-            assert!(lab.bytes() == log, "killed before {call} {nth}: the log was touched");
+            assert!(files(&lab) == log, "killed before {call} {nth}: the log was touched");
             lab.must_be_clean();
             // Whatever calls itself a backup is one.
             let verified = lab.run(&["backup", "verify", "backups"], "").ended(0);
@@ -166,7 +200,7 @@ fn a_backup_killed_at_every_system_call_is_whole_or_no_backup_and_the_next_one_s
             let next = create(&lab);
             let listed = lab.run(&["backup", "list", "backups"], "").ended(0);
             assert!(!listed.stdout.contains("incomplete"), "killed before {call} {nth}: {listed:?}");
-            lab.run(&["backup", "restore", &format!("backups/{next}"), "--to", "new.ndjson"], "").ended(0);
+            lab.run(&["backup", "restore", &format!("backups/{next}"), "--to", "new"], "").ended(0);
         }
     }
     println!("killed {deaths} times");
@@ -174,13 +208,22 @@ fn a_backup_killed_at_every_system_call_is_whole_or_no_backup_and_the_next_one_s
 }
 
 #[test]
-fn restoring_killed_at_every_system_call_leaves_no_log_or_the_whole_log() {
+fn a_backup_killed_at_every_system_call_is_whole_or_no_backup_and_the_next_one_succeeds() {
+    backing_up_survives_death_at_every_call(JSON);
+}
+
+#[test]
+fn a_backup_of_a_rotating_log_killed_at_every_system_call_is_whole_or_none_and_the_next_one_succeeds() {
+    backing_up_survives_death_at_every_call(ROTATING);
+}
+
+fn restoring_survives_death_at_every_call(url: &str) {
     let strace = match Strace::find() {
         Ok(strace) => strace,
         Err(why) => return skip(&why),
     };
     let origin = Lab::new();
-    fs::write(origin.log(), sound()).unwrap();
+    begin(&origin, url);
     let name = create(&origin);
     let backup = tree(&origin.path("backups"));
     let facts = ledger::listed(&origin);
@@ -204,13 +247,23 @@ fn restoring_killed_at_every_system_call_leaves_no_log_or_the_whole_log() {
             }
             assert_eq!(ledger::listed(&lab), facts, "{name}");
             lab.must_be_clean();
-            lab.append(&event(9_999)).ended(0);
+            lab.run(&["append", "--path", LOG], event(9_999)).ended(0);
             lab.must_be_clean();
         }
     }
     println!("killed {deaths} times");
     assert!(deaths > 10, "strace killed only {deaths} times");
     assert!(tree(&origin.path("backups")) == backup, "restoring touched the backup");
+}
+
+#[test]
+fn restoring_killed_at_every_system_call_leaves_no_log_or_the_whole_log() {
+    restoring_survives_death_at_every_call(JSON);
+}
+
+#[test]
+fn restoring_a_rotating_log_killed_at_every_system_call_leaves_no_log_or_the_whole_log() {
+    restoring_survives_death_at_every_call(ROTATING);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod lab;
 mod ledger;
 mod locks;
 mod moved;
+mod parts;
 mod power;
 mod python;
 mod strace;

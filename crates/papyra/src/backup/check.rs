@@ -71,11 +71,11 @@ pub(super) fn bytes_of(
         }
         Err(error) => return Err(Error::io("look at", &data, error)),
     }
-    strangers(&data, "data/", &manifest.parts.iter().map(|part| part.name.as_str()).collect(), &mut found)?;
+    strangers(&data, "data/", &manifest.pieces.iter().map(|piece| piece.name.as_str()).collect(), &mut found)?;
     progress.iter().for_each(|progress| progress.announce(manifest.bytes));
-    for part in &manifest.parts {
-        if let Some(cause) = part_of(&data, part, known, progress)? {
-            found.add(format!("data/{}", part.name), cause);
+    for piece in &manifest.pieces {
+        if let Some(cause) = piece_of(&data, piece, known, progress)? {
+            found.add(format!("data/{}", piece.name), cause);
         }
     }
     Ok(found)
@@ -93,14 +93,14 @@ fn strangers(directory: &Path, shown: &str, expected: &HashSet<&str>, found: &mu
     Ok(())
 }
 
-/// What is wrong with a part.
-pub(super) fn part_of(
+/// What is wrong with a piece.
+pub(super) fn piece_of(
     data: &Path,
-    part: &PieceRecord,
+    piece: &PieceRecord,
     known: &mut Known,
     progress: Option<&Progress>,
 ) -> Result<Option<String>> {
-    let path = data.join(&part.name);
+    let path = data.join(&piece.name);
     let failed = |error| Error::io("read", &path, error);
     let file = match disk::open_file(&path) {
         Ok(file) => file,
@@ -109,8 +109,8 @@ pub(super) fn part_of(
         Err(_) => return Ok(Some("it is not a regular file".to_owned())),
     };
     let bytes = file.metadata().map_err(failed)?.len();
-    if bytes != part.bytes {
-        return Ok(Some(format!("it has {bytes} bytes, the manifest says {}", part.bytes)));
+    if bytes != piece.bytes {
+        return Ok(Some(format!("it has {bytes} bytes, the manifest says {}", piece.bytes)));
     }
     let identity = Identity::of(&file).map_err(failed)?;
     let sum = match known.get(&identity) {
@@ -124,7 +124,7 @@ pub(super) fn part_of(
             Err(error) => return Ok(Some(format!("it cannot be read: {error}"))),
         },
     };
-    Ok((sum != part.blake3).then(|| "its checksum is wrong: its bytes have changed".to_owned()))
+    Ok((sum != piece.blake3).then(|| "its checksum is wrong: its bytes have changed".to_owned()))
 }
 
 /// The BLAKE3 checksum of a file, read in constant memory.

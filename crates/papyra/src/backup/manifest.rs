@@ -12,7 +12,7 @@ use crate::{Anomaly, Error, ErrorKind, Figures, Result, disk};
 
 /// The file that makes a folder a backup.
 pub(super) const MANIFEST: &str = "manifest.json";
-/// The folder beside it that holds the parts.
+/// The folder beside it that holds the pieces.
 pub(super) const DATA: &str = "data";
 /// What this version writes.
 const SCHEMA: &str = "papyra.backup/1";
@@ -43,9 +43,9 @@ pub struct Manifest {
     pub format: Option<u64>,
     /// The log's identity, where it has one.
     pub log_id: Option<String>,
-    /// Bytes of all parts together.
+    /// Bytes of all pieces together.
     pub bytes: u64,
-    /// What is in all parts together.
+    /// What is in all pieces together.
     #[serde(flatten)]
     pub figures: Figures,
     /// How many findings a scan of the copy had; `None` if nobody could look.
@@ -55,11 +55,11 @@ pub struct Manifest {
     pub anomalies: Vec<Anomaly>,
     /// What was left out on purpose.
     pub left_out: Vec<String>,
-    /// The parts, in the order of the log.
-    pub parts: Vec<PieceRecord>,
+    /// The pieces, in the order of the log.
+    pub pieces: Vec<PieceRecord>,
 }
 
-/// One part of a backup: a file below `data`.
+/// One piece of a backup: a file below `data`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PieceRecord {
@@ -98,7 +98,7 @@ impl Manifest {
         text.push_str(&sum);
         text.push_str(SEAL_END);
         if text.len() as u64 > MAX_BYTES {
-            let message = format!("a backup of {} parts would have too long a manifest", self.parts.len());
+            let message = format!("a backup of {} pieces would have too long a manifest", self.pieces.len());
             return Err(Error::new(ErrorKind::Refused, message).with_cure("compact the log, or use larger segments"));
         }
         Ok(text)
@@ -154,15 +154,15 @@ impl Manifest {
         }
         let manifest: Manifest = serde_json::from_str(&json).map_err(unreadable)?;
         let mut names = HashSet::new();
-        for part in &manifest.parts {
-            if !disk::is_plain_name(&part.name) {
-                return Err(format!("the name {:?} is no plain name of a file", part.name));
+        for piece in &manifest.pieces {
+            if !disk::is_plain_name(&piece.name) {
+                return Err(format!("the name {:?} is no plain name of a file", piece.name));
             }
-            if !names.insert(&part.name) {
-                return Err(format!("the name {:?} stands in it twice", part.name));
+            if !names.insert(&piece.name) {
+                return Err(format!("the name {:?} stands in it twice", piece.name));
             }
         }
-        let bytes = manifest.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.bytes));
+        let bytes = manifest.pieces.iter().try_fold(0_u64, |sum, piece| sum.checked_add(piece.bytes));
         if bytes != Some(manifest.bytes) {
             return Err("its sizes do not come to their sum".to_owned());
         }
@@ -176,7 +176,7 @@ pub(super) mod tests {
     use crate::AnomalyKind;
 
     pub(crate) fn sample() -> Manifest {
-        let part = |name: &str, bytes| PieceRecord {
+        let piece = |name: &str, bytes| PieceRecord {
             name: name.to_owned(),
             bytes,
             blake3: blake3::hash(b"x").to_string(),
@@ -184,7 +184,7 @@ pub(super) mod tests {
             mark: None,
         };
         let mut manifest = Manifest::new("json");
-        manifest.parts = vec![part("a.ndjson", 3), part("b.ndjson", 4)];
+        manifest.pieces = vec![piece("a.ndjson", 3), piece("b.ndjson", 4)];
         manifest.bytes = 7;
         manifest.created = 1_700_000_000.25;
         manifest
@@ -222,14 +222,14 @@ pub(super) mod tests {
     fn hostile_manifests_are_refused_though_their_checksum_is_right() {
         type Change = fn(&mut Manifest);
         let hostile: [(&str, Change); 9] = [
-            ("plain name", |m| m.parts[0].name = "/etc/passwd".to_owned()),
-            ("plain name", |m| m.parts[0].name = "../a.ndjson".to_owned()),
-            ("plain name", |m| m.parts[0].name = "..".to_owned()),
-            ("plain name", |m| m.parts[0].name = "a/b".to_owned()),
-            ("plain name", |m| m.parts[0].name = String::new()),
-            ("plain name", |m| m.parts[0].name = "a\u{1b}[2J".to_owned()),
-            ("twice", |m| m.parts[1].name = m.parts[0].name.clone()),
-            ("sum", |m| (m.parts[0].bytes, m.parts[1].bytes) = (u64::MAX, 8)),
+            ("plain name", |m| m.pieces[0].name = "/etc/passwd".to_owned()),
+            ("plain name", |m| m.pieces[0].name = "../a.ndjson".to_owned()),
+            ("plain name", |m| m.pieces[0].name = "..".to_owned()),
+            ("plain name", |m| m.pieces[0].name = "a/b".to_owned()),
+            ("plain name", |m| m.pieces[0].name = String::new()),
+            ("plain name", |m| m.pieces[0].name = "a\u{1b}[2J".to_owned()),
+            ("twice", |m| m.pieces[1].name = m.pieces[0].name.clone()),
+            ("sum", |m| (m.pieces[0].bytes, m.pieces[1].bytes) = (u64::MAX, 8)),
             ("knows", |m| m.schema = "papyra.backup/2".to_owned()),
         ];
         for (why, change) in hostile {

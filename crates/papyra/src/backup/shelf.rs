@@ -46,7 +46,7 @@ pub struct Listed {
     pub source: Option<String>,
     /// The log's identity.
     pub log_id: Option<String>,
-    /// Bytes of its parts.
+    /// Bytes of its pieces.
     pub bytes: Option<u64>,
     /// What is in it.
     pub figures: Option<Figures>,
@@ -153,7 +153,7 @@ pub(super) fn earlier(directory: &Path) -> Result<HashMap<(String, String), Earl
         // One that is damaged is no help, and no obstacle.
         let Ok(manifest) = Manifest::read(&directory.join(&name)) else { continue };
         *asked += 1;
-        for record in manifest.parts {
+        for record in manifest.pieces {
             if let Some(mark) = record.mark.clone() {
                 let key = (record.name.clone(), mark);
                 found.entry(key).or_insert_with(|| Earlier { backup: name.clone(), record });

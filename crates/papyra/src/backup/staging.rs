@@ -40,10 +40,10 @@ pub(super) struct Staging {
     committed: bool,
 }
 
-/// A part whose bytes come in.
+/// A piece whose bytes come in.
 #[derive(Debug)]
 struct Writing {
-    part: Piece,
+    piece: Piece,
     path: PathBuf,
     file: File,
     hasher: blake3::Hasher,
@@ -99,66 +99,66 @@ impl Staging {
         Err(failed(std::io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Where the parts are.
+    /// Where the pieces are.
     pub(super) fn data(&self) -> PathBuf {
         self.folder.join(DATA)
     }
 
-    fn begin_part(&mut self, part: &Piece) -> Result<bool> {
-        if !disk::is_plain_name(&part.name) {
-            let message = format!("{:?} is no plain name of a file, so no part of a backup can have it", part.name);
+    fn begin_piece(&mut self, piece: &Piece) -> Result<bool> {
+        if !disk::is_plain_name(&piece.name) {
+            let message = format!("{:?} is no plain name of a file, so no piece of a backup can have it", piece.name);
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        self.give_up_part()?;
-        let came = self.records.get(&part.name);
-        if came.is_some_and(|came| came.mark.is_some() && came.mark == part.mark && part.bytes == Some(came.bytes)) {
+        self.give_up_piece()?;
+        let came = self.records.get(&piece.name);
+        if came.is_some_and(|came| came.mark.is_some() && came.mark == piece.mark && piece.bytes == Some(came.bytes)) {
             return Ok(false);
         }
-        let path = self.data().join(&part.name);
-        if self.records.remove(&part.name).is_some() || path.symlink_metadata().is_ok() {
+        let path = self.data().join(&piece.name);
+        if self.records.remove(&piece.name).is_some() || path.symlink_metadata().is_ok() {
             std::fs::remove_file(&path).map_err(|error| Error::io("begin anew", &path, error))?;
         }
         if let Some(progress) = &self.progress {
-            progress.announce(part.bytes.unwrap_or(0));
+            progress.announce(piece.bytes.unwrap_or(0));
         }
-        if self.take_earlier(part, &path)? {
+        if self.take_earlier(piece, &path)? {
             return Ok(false);
         }
         let file = disk::create_file(&path).map_err(|error| Error::io("create", &path, error))?;
-        self.writing = Some(Writing { part: part.clone(), path, file, hasher: blake3::Hasher::new(), len: 0 });
+        self.writing = Some(Writing { piece: piece.clone(), path, file, hasher: blake3::Hasher::new(), len: 0 });
         Ok(true)
     }
 
-    /// A part that was begun and never ended is none.
-    fn give_up_part(&mut self) -> Result<()> {
+    /// A piece that was begun and never ended is none.
+    fn give_up_piece(&mut self) -> Result<()> {
         let Some(Writing { path, .. }) = self.writing.take() else { return Ok(()) };
         std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))
     }
 
     /// Takes a file of an earlier backup that is known to have the same bytes, if it still has them.
-    fn take_earlier(&mut self, part: &Piece, path: &Path) -> Result<bool> {
-        let Some(mark) = &part.mark else { return Ok(false) };
-        let key = (part.name.clone(), mark.clone());
+    fn take_earlier(&mut self, piece: &Piece, path: &Path) -> Result<bool> {
+        let Some(mark) = &piece.mark else { return Ok(false) };
+        let key = (piece.name.clone(), mark.clone());
         let Some(earlier) = self.earlier.get(&key).cloned() else { return Ok(false) };
-        if part.bytes.is_some_and(|bytes| bytes != earlier.record.bytes) {
+        if piece.bytes.is_some_and(|bytes| bytes != earlier.record.bytes) {
             return Ok(false);
         }
         let data = self.directory.join(&earlier.backup).join(DATA);
         // It is read before it is relied on: damage in the earlier backup must not spread while the log is still sound.
-        if let Some(cause) = check::part_of(&data, &earlier.record, &mut self.known, self.progress.as_ref())? {
+        if let Some(cause) = check::piece_of(&data, &earlier.record, &mut self.known, self.progress.as_ref())? {
             self.earlier.remove(&key);
             self.notes.push(format!(
                 "the earlier backup {} is damaged: data/{}: {cause}; the file was copied from the log again",
-                earlier.backup, part.name
+                earlier.backup, piece.name
             ));
             return Ok(false);
         }
-        if std::fs::hard_link(data.join(&part.name), path).is_err() {
+        if std::fs::hard_link(data.join(&piece.name), path).is_err() {
             // There are file systems without links, and a file has only so many.
             return Ok(false);
         }
         self.linked += 1;
-        self.records.insert(part.name.clone(), earlier.record);
+        self.records.insert(piece.name.clone(), earlier.record);
         Ok(true)
     }
 
@@ -171,10 +171,10 @@ impl Staging {
         Ok(())
     }
 
-    fn end_part(&mut self, figures: Figures) -> Result<()> {
-        let Writing { part, path, file, hasher, len } = self.writing.take().ok_or_else(out_of_turn)?;
-        if part.bytes.is_some_and(|bytes| bytes != len) {
-            let message = format!("`{}`: {len} bytes came, {} were announced", part.name, part.bytes.unwrap_or(0));
+    fn end_piece(&mut self, figures: Figures) -> Result<()> {
+        let Writing { piece, path, file, hasher, len } = self.writing.take().ok_or_else(out_of_turn)?;
+        if piece.bytes.is_some_and(|bytes| bytes != len) {
+            let message = format!("`{}`: {len} bytes came, {} were announced", piece.name, piece.bytes.unwrap_or(0));
             return Err(Error::new(ErrorKind::Internal, message));
         }
         file.sync_all().map_err(|error| Error::io("sync", &path, error))?;
@@ -182,22 +182,22 @@ impl Staging {
         disk::forget(&file, 0, 0);
         self.copied_bytes += len;
         let blake3 = hasher.finalize().to_string();
-        let record = PieceRecord { name: part.name.clone(), bytes: len, blake3, figures, mark: part.mark };
-        self.records.insert(part.name, record);
+        let record = PieceRecord { name: piece.name.clone(), bytes: len, blake3, figures, mark: piece.mark };
+        self.records.insert(piece.name, record);
         Ok(())
     }
 
     /// The manifest of what came, after everything was read back.
     pub(super) fn manifest(&mut self, backend: &str, copied: Copied) -> Result<Manifest> {
-        self.give_up_part()?;
+        self.give_up_piece()?;
         let mut manifest = Manifest::new(backend);
-        for name in &copied.parts {
+        for name in &copied.pieces {
             let Some(record) = self.records.remove(name) else {
-                return Err(Error::new(ErrorKind::Internal, format!("the part {name:?} of the log never came")));
+                return Err(Error::new(ErrorKind::Internal, format!("the piece {name:?} of the log never came")));
             };
             manifest.figures.join(&record.figures);
             manifest.bytes += record.bytes;
-            manifest.parts.push(record);
+            manifest.pieces.push(record);
         }
         for (name, _) in self.records.drain() {
             let path = self.folder.join(DATA).join(name);
@@ -257,10 +257,10 @@ impl Drop for Staging {
 }
 
 fn out_of_turn() -> Error {
-    Error::new(ErrorKind::Internal, "bytes of a part came before the part was begun")
+    Error::new(ErrorKind::Internal, "bytes of a piece came before the piece was begun")
 }
 
-/// What a backend hands its parts to.
+/// What a backend hands its pieces to.
 pub(super) struct Sink(pub(super) Arc<Mutex<Staging>>);
 
 impl Sink {
@@ -270,8 +270,8 @@ impl Sink {
 }
 
 impl PieceSink for Sink {
-    fn begin(&mut self, part: &Piece) -> Result<bool> {
-        self.staging().begin_part(part)
+    fn begin(&mut self, piece: &Piece) -> Result<bool> {
+        self.staging().begin_piece(piece)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -279,6 +279,6 @@ impl PieceSink for Sink {
     }
 
     fn end(&mut self, figures: Figures) -> Result<()> {
-        self.staging().end_part(figures)
+        self.staging().end_piece(figures)
     }
 }

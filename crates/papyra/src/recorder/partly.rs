@@ -84,7 +84,7 @@ impl Queue {
             match fate {
                 Fate::Written(position) => {
                     written += share.facts();
-                    healed.insert(fact.kind());
+                    healed.insert(self.home(fact.kind()));
                     answers.extend(waiter.map(|waiter| (waiter, Ok(*position))));
                 }
                 Fate::Refused(error) => {
@@ -94,7 +94,7 @@ impl Queue {
                 }
                 Fate::Lost(error) => {
                     trouble = trouble.or(Some(error));
-                    state.sick.insert(fact.kind());
+                    state.sick.insert(self.home(fact.kind()));
                     match (batch.note(at), waited_for) {
                         (Some(note), _) => lost.merge(note),
                         (None, true) => rejected += share.facts(),
@@ -113,7 +113,7 @@ impl Queue {
         }
         state.sick.retain(|kind| !healed.contains(kind));
         state.owed.merge(&lost);
-        state.pay();
+        state.pay(self.home(Kind::Event));
         self.count(&mut state, |tally| {
             tally.written += written;
             tally.dropped += dropped;
@@ -143,16 +143,23 @@ impl Queue {
         if state.sick.is_empty() && state.owed.is_empty() {
             return;
         }
-        state.sick.retain(|kind| facts.iter().all(|fact| fact.kind() != *kind));
-        state.pay();
+        state.sick.retain(|home| facts.iter().all(|fact| self.home(fact.kind()) != *home));
+        state.pay(self.home(Kind::Event));
+    }
+
+    /// What stands for the part of the log in which a kind lives: the first of the kinds that live there.
+    fn home(&self, kind: Kind) -> Kind {
+        let lives = if kind == Kind::Unknown { Kind::Event } else { kind };
+        let part = self.log.parts().find(|(kinds, _)| kinds.contains(&lives));
+        part.and_then(|(kinds, _)| kinds.first().copied()).unwrap_or(kind)
     }
 }
 
 impl State {
     /// Queues a note about the drops that the log has not been told of, if the part that notes go to takes facts.
-    fn pay(&mut self) {
+    fn pay(&mut self, home_of_notes: Kind) {
         // A note that can only be refused again would keep the writer busy for nothing.
-        if self.owed.is_empty() || self.sick.contains(&Kind::Event) {
+        if self.owed.is_empty() || self.sick.contains(&home_of_notes) {
             return;
         }
         let owed = std::mem::take(&mut self.owed);

@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) drops: Drops,
     /// Facts dropped because their part of the log takes none, of which the log itself could not be told yet.
     pub(super) owed: Drops,
-    /// The kinds whose part of the log took none at the last try.
+    /// The parts of the log that took none at the last try, each by the first of its kinds.
     pub(super) sick: BTreeSet<Kind>,
     /// The last try at telling of what is owed, before the end, was made.
     pub(super) tried_to_pay: bool,

@@ -27,7 +27,7 @@ pub struct PartReport<T> {
 #[non_exhaustive]
 pub struct PartError {
     /// What must be done about it.
-    #[serde(serialize_with = "debug")]
+    #[serde(serialize_with = "word")]
     pub kind: ErrorKind,
     /// What failed, and why.
     pub message: String,
@@ -199,8 +199,16 @@ fn words<S: Serializer>(kinds: &[Kind], serializer: S) -> Result<S::Ok, S::Error
     serializer.collect_seq(kinds.iter().map(|kind| kind.as_str()))
 }
 
-fn debug<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{kind:?}"))
+/// `not_found`.
+fn word<S: Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut word = String::new();
+    for letter in format!("{kind:?}").chars() {
+        if letter.is_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    serializer.serialize_str(&word)
 }
 
 #[cfg(test)]
@@ -216,13 +224,23 @@ mod tests {
     fn a_part_that_could_not_be_scanned_leaves_the_whole_unclean() {
         let failed = part(Kind::Audit, Err(Error::new(ErrorKind::Io, "no")));
         let whole =
-            ScanReport::of_parts("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), failed]);
+            ScanReport::sum("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), failed]);
         assert_eq!(whole.anomalies_total, 0);
         assert!(!whole.is_clean());
         let missing = part(Kind::Audit, Err(Error::new(ErrorKind::NotFound, "not yet")));
         let whole =
-            ScanReport::of_parts("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), missing]);
+            ScanReport::sum("hybrid", String::new(), vec![part(Kind::Event, Ok(ScanReport::default())), missing]);
         assert!(whole.is_clean());
+    }
+
+    #[test]
+    fn a_part_in_json_has_a_report_or_an_error() {
+        let error = Error::new(ErrorKind::NotFound, "no").with_source(std::io::Error::other("deep")).with_cure("look");
+        let part = PartReport::<u8>::new(&[Kind::Event, Kind::DeadLetter], "json:a", Err(error));
+        let expected = r#"{"kinds":["event","dead_letter"],"log":"json:a","error":{"kind":"not_found","message":"no: deep","cure":"look"}}"#;
+        assert_eq!(serde_json::to_string(&part).unwrap(), expected);
+        let part = PartReport::new(&[Kind::Audit], "json:a", Ok(7));
+        assert_eq!(serde_json::to_string(&part).unwrap(), r#"{"kinds":["audit"],"log":"json:a","report":7}"#);
     }
 
     #[test]
@@ -234,7 +252,7 @@ mod tests {
         let mut audits = ScanReport::new("json", "json:audit");
         audits.count(Kind::Audit);
         let parts = vec![part(Kind::Event, Ok(events)), part(Kind::Audit, Ok(audits))];
-        let whole = ScanReport::of_parts("hybrid", String::new(), parts).unwrap();
+        let whole = ScanReport::sum("hybrid", String::new(), parts);
         assert_eq!((whole.entries["event"], whole.entries["audit"], whole.anomalies_total), (1, 2, 1));
         assert_eq!(whole.notes.len(), 1);
         assert!(whole.notes[0].starts_with("json:event: 1 facts of the kind audit"), "{:?}", whole.notes);

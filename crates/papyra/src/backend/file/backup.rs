@@ -118,18 +118,18 @@ impl Moment {
             let Some((segment, file)) = ahead.pop_front() else { break };
             let metadata = file.metadata().map_err(|error| Error::io("look at", &segment.path, error))?;
             let whole = Extent::whole(metadata.len());
-            let mut part = Piece::new(name(&segment, false)).with_bytes(whole.len());
-            part.mark = copied.log_id.as_deref().and_then(|log_id| mark(log_id, &metadata));
-            copied.parts.push(part.name.clone());
-            if sink.begin(&part)? {
+            let mut piece = Piece::new(name(&segment, false)).with_bytes(whole.len());
+            piece.mark = copied.log_id.as_deref().and_then(|log_id| mark(log_id, &metadata));
+            copied.pieces.push(piece.name.clone());
+            if sink.begin(&piece)? {
                 send(&file, &whole, &segment.path, sink)?;
             }
         }
-        let part = Piece::new(name(&self.active, single)).with_bytes(extent.len());
+        let piece = Piece::new(name(&self.active, single)).with_bytes(extent.len());
         copied.left_out = self.left_out;
-        copied.left_out.extend(extent.left_out(&part.name));
-        copied.parts.push(part.name.clone());
-        if sink.begin(&part)? {
+        copied.left_out.extend(extent.left_out(&piece.name));
+        copied.pieces.push(piece.name.clone());
+        if sink.begin(&piece)? {
             send(&self.file, &extent, &self.active.path, sink)?;
         }
         Ok(true)

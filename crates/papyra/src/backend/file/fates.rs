@@ -8,7 +8,8 @@ use super::{
     lines::{self, Backward, Forward, Raw},
     lock::SwapLock,
     members::{Member, Members},
-    pass::{Pass, Passed},
+    pass::Pass,
+    passed::Passed,
     plan::Plan,
     replace::{self, Replacement},
     scan,
@@ -119,7 +120,7 @@ impl Fates {
         report.before_bytes = self.sum(|file| file.size);
         let after = |(at, file): (usize, &Fated)| match &file.fate {
             _ if at < self.removed => 0,
-            Fate::Read(plan) if plan.keeps_all() && !(at == self.removed && !self.is_told) => file.size,
+            Fate::Read(plan) if plan.keeps_all() && (at != self.removed || self.is_told) => file.size,
             Fate::Read(plan) => plan.len(),
             Fate::Goes { .. } => file.emptied(&self.log_id, self.dropped_through).len() as u64,
         };

@@ -82,6 +82,15 @@ impl Findings {
         self.push(|| Region { kind, file, offset, len: 0, line, lines: 1, seqs: Some(seqs), detail, gap: true });
     }
 
+    /// Numbers are missing before this place, and so are the files with these numbers.
+    pub(super) fn add_hole(&mut self, offset: u64, line: u64, seqs: (u64, u64), files: Option<(u64, u64)>) {
+        let missing = match files {
+            Some((first, last)) if first < last => format!(": the segments {first} to {last} are not here"),
+            _ => format!(": segment {} is not here", files.map_or(0, |files| files.0)),
+        };
+        self.add_gap(AnomalyKind::MissingSegment, offset, line, seqs, missing);
+    }
+
     /// Numbers are missing because of the damage that was just found.
     pub(super) fn explain_gap(&mut self, seqs: (u64, u64)) {
         if let Some(last) =

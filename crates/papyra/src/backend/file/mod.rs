@@ -23,6 +23,7 @@ mod members;
 mod opened;
 mod output;
 mod pass;
+mod passed;
 mod place;
 mod plan;
 mod quarantine;

@@ -8,6 +8,7 @@ use super::{
     layout::{LEAST_SKEW, newer},
     lines::{self, Forward, Raw},
     members::Member,
+    passed::{Ended, Passed},
     sequence::{Certified, Sequence, Verdict},
     stretch::{KINDS, Stretch, Stretches},
     written::Written,
@@ -16,22 +17,6 @@ use crate::{
     AnomalyKind, Kind, ScanOptions, ScanReport,
     codec::{self, Form, Head, HeaderLine, Tail},
 };
-
-/// What a pass over one file came to.
-pub(super) struct Passed {
-    pub(super) report: ScanReport,
-    /// The stretches that were taken in as a whole, in the order of the file.
-    pub(super) sound: Vec<Stretch>,
-}
-
-/// What a pass came to.
-pub(super) struct Ended {
-    pub(super) report: ScanReport,
-    /// For each file whether bytes of it are not as or where they should be.
-    pub(super) touched: Vec<bool>,
-    /// The highest number that the files account for.
-    pub(super) accounted: u64,
-}
 
 /// What is known while a pass goes on.
 pub(super) struct Pass {
@@ -43,9 +28,8 @@ pub(super) struct Pass {
     member: Member,
     line: u64,
     log_id: Option<String>,
-    /// Sealing has begun.
+    /// Sealing has begun: in the log, and in this file.
     sealed: bool,
-    /// Sealing has begun in this file.
     sealed_here: bool,
     /// The number of the file before.
     number_before: Option<u64>,
@@ -54,9 +38,8 @@ pub(super) struct Pass {
     /// The highest `dropped_through` of any header, and the first header's first number.
     dropped_through: u64,
     first_seq: Option<u64>,
-    /// Damage was found since the last sound line: it explains a gap.
+    /// Damage was found, since the last sound line and in what the last header certifies: it explains what is missing there.
     damage_before: bool,
-    /// Damage was found in what the last header certifies: it explains a loss there.
     damage_certified: bool,
     /// Where the last header stands: offset and line.
     certified_at: (u64, u64),
@@ -425,11 +408,7 @@ impl Pass {
         match verdict {
             Verdict::InOrder { gap: None } => {}
             Verdict::InOrder { gap: Some(gap) } if self.hole.is_some() => {
-                let missing = match self.hole {
-                    Some((first, last)) if first < last => format!(": the segments {first} to {last} are not here"),
-                    _ => format!(": segment {} is not here", self.hole.map_or(0, |hole| hole.0)),
-                };
-                self.findings.add_gap(AnomalyKind::MissingSegment, offset, line, gap, missing);
+                self.findings.add_hole(offset, line, gap, self.hole);
             }
             // The numbers of what was damaged right before are no finding of their own.
             Verdict::InOrder { gap: Some(gap) } if self.damage_before => self.findings.explain_gap(gap),

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::Path, sync::Arc};
 use super::{FileConfig, lock, place::Place, relabel::relabel, replace, scan, segments::Segments};
 use crate::{Error, ErrorKind, Figures, Restored, Result, ScanOptions, ScanReport, Stored, disk};
 
-/// The backends whose parts are files of this engine.
+/// The backends whose pieces are files of this engine.
 const OURS: [&str; 2] = ["json", "rotating"];
 
 pub(super) fn restore(config: &FileConfig, from: &Stored, name: &str, address: &str) -> Result<Restored> {
@@ -23,17 +23,17 @@ pub(super) fn restore(config: &FileConfig, from: &Stored, name: &str, address: &
         Segments::File(_) => {
             // The files of a log that rotated are one log when they are joined.
             let name = "log.ndjson";
-            write(from, &from.parts, &place.path(name), &new_id)?;
+            write(from, &from.pieces, &place.path(name), &new_id)?;
             Segments::File(place.path(name))
         }
         Segments::Directory(_) => {
             let aside = Segments::Directory(place.aside().to_owned());
-            match (from.backend.as_str(), from.parts.as_slice()) {
-                ("json", parts) => write(from, parts, &aside.path(OsStr::new("facts"), 1), &new_id)?,
-                (_, parts) => {
-                    parts
+            match (from.backend.as_str(), from.pieces.as_slice()) {
+                ("json", pieces) => write(from, pieces, &aside.path(OsStr::new("facts"), 1), &new_id)?,
+                (_, pieces) => {
+                    pieces
                         .iter()
-                        .try_for_each(|part| write(from, std::slice::from_ref(part), &place.path(part), &new_id))?;
+                        .try_for_each(|piece| write(from, std::slice::from_ref(piece), &place.path(piece), &new_id))?;
                 }
             }
             aside
@@ -55,11 +55,11 @@ pub(super) fn restore(config: &FileConfig, from: &Stored, name: &str, address: &
     Ok(Restored::new(from.log_id.is_some().then_some(new_id), scan))
 }
 
-/// Writes parts one behind the other into a new file, under the new identity.
-fn write(from: &Stored, parts: &[String], path: &Path, new_id: &str) -> Result<()> {
+/// Writes pieces one behind the other into a new file, under the new identity.
+fn write(from: &Stored, pieces: &[String], path: &Path, new_id: &str) -> Result<()> {
     let file = disk::create_file(path).map_err(|error| Error::io("create", path, error))?;
-    for part in parts {
-        let source = Arc::new(from.open(part)?);
+    for piece in pieces {
+        let source = Arc::new(from.open(piece)?);
         relabel(&source, &file, from.log_id.as_deref(), new_id, from.progress.as_ref())
             .map_err(|error| Error::io("write", path, error))?;
     }

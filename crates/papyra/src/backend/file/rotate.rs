@@ -74,10 +74,21 @@ impl Active {
     }
 
     fn begin_next(&mut self) -> Result<()> {
-        let listing = self.segments.list()?;
-        let highest = listing.segments.last().map_or(0, |segment| segment.number).max(self.number);
-        let segment = Segment { number: highest + 1, path: self.segments.path(&self.name, highest + 1) };
-        let dropped = self.to_drop(&listing)?;
+        let limited = self.config.rotation.as_ref().is_some_and(|rotation| rotation.max_segments.is_some());
+        let dropped = if limited { self.to_drop(&self.segments.list()?)? } else { Vec::new() };
+        let mut number = self.number + 1;
+        let begun = match self.storage.begin(&self.segments.path(&self.name, number)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Somebody put a file there. It is not ours to touch: a scan names it.
+                number = self.segments.list()?.segments.last().map_or(number, |highest| highest.number.max(number)) + 1;
+                self.storage.begin(&self.segments.path(&self.name, number))
+            }
+            begun => begun,
+        };
+        let segment = Segment { number, path: self.segments.path(&self.name, number) };
+        let failed = |error| Error::io("begin", &segment.path, error);
+        let mut file = begun.map_err(failed)?;
+        self.half_begun = Some(segment.path.clone());
         let header = Header {
             segment: segment.number,
             first_seq: self.next.seq,
@@ -90,9 +101,6 @@ impl Active {
         };
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
-        let failed = |error| Error::io("begin", &segment.path, error);
-        let mut file = self.storage.begin(&segment.path).map_err(failed)?;
-        self.half_begun = Some(segment.path.clone());
         let identity = Identity::of(file.file()).map_err(failed)?;
         keep_mode(self.file.file(), file.file());
         storage::write_all(&mut *file, &bytes).map_err(failed)?;

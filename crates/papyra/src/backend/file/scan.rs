@@ -5,7 +5,8 @@ use std::{fs::File, path::Path, sync::Arc};
 use super::{
     lock,
     members::{self, Member, Members, is_set},
-    pass::{Pass, Passed},
+    pass::Pass,
+    passed::Passed,
     segments::Segments,
     stretch::Stretch,
 };

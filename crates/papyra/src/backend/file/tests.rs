@@ -14,6 +14,9 @@ mod broken;
 mod compacting;
 mod extremes;
 mod recovering;
+mod rotating;
+mod rotation_faults;
+mod sets;
 mod summed;
 
 struct Place {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::{
     CompactionConfig, Kind, RecoveryConfig, Retention, Rule,
-    backend::file::{lock::LockPaths, pass::Passed, plan::Plan, recover::rewrite, salvage::Salvage, scan},
+    backend::file::{lock::LockPaths, passed::Passed, plan::Plan, recover::rewrite, salvage::Salvage, scan},
 };
 
 /// Numbers by chance, from a seed.
