@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use papyra::{Backend, DeadLetter, Durability, Event, Fact, FileConfig, JsonLog, Payload, Timestamp, Why};
+use papyra::{Backend, DeadLetter, Durability, Event, Fact, FileConfig, FileLog, Payload, Timestamp, Why};
 
 /// The time of the first fact; each next one is a tenth of a second later.
 pub(crate) const BEGIN: f64 = 1_763_620_000.0;
@@ -39,7 +39,7 @@ pub(crate) struct Made {
 pub(crate) fn log(path: &Path, size: u64) -> Result<Made, String> {
     let told = |error: papyra::Error| error.to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
-    let log = JsonLog::new(FileConfig::new(path).with_durability(Durability::Buffered));
+    let log = FileLog::new(FileConfig::new(path).with_durability(Durability::Buffered));
     let length = || std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let began = std::time::Instant::now();
     let mut facts = 0;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValuePars
 
 use crate::{
     append::AppendArgs,
+    backup::BackupArgs,
     config::ConfigArgs,
     console::{Color, Talk},
     demo::DemoArgs,
@@ -39,6 +40,7 @@ const EXAMPLES: &[&str] = &[
         ExitCode::Anomalies,
         ExitCode::NotRecovered,
         ExitCode::NotReady,
+        ExitCode::BackupMismatch,
         ExitCode::Input,
         ExitCode::Locked,
     ]])
@@ -111,6 +113,7 @@ pub(crate) enum Command {
     Timeline(TimelineArgs),
     Doctor(DoctorArgs),
     Persistence(PersistenceArgs),
+    Backup(BackupArgs),
     Metrics(MetricsArgs),
     Groups(GroupsArgs),
     Config(ConfigArgs),

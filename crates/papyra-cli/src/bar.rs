@@ -60,7 +60,11 @@ fn draw(what: &'static str, progress: &Progress, over: &AtomicBool) {
             continue;
         }
         let bar = bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes} of {total_bytes}, {eta} left");
+            // Of what is merely read, nobody knows how much there is.
+            let style = ProgressStyle::with_template(match progress.expected() {
+                0 => "{msg}, {bytes} so far",
+                _ => "{msg} [{wide_bar}] {bytes} of {total_bytes}, {eta} left",
+            });
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_message(what);
             match style {
                 Ok(style) => bar.with_style(style.progress_chars("=> ")),

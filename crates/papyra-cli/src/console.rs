@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{bar::Bar, exit::ExitCode, failure::Failure, safe};
+use crate::{bar::Bar, exit::ExitCode, failure::Failure, reader, safe};
 
 /// The three streams of a process, or what a test puts in their place.
 pub struct Console {
@@ -15,6 +15,8 @@ pub struct Console {
     stderr: Box<dyn Write + Send>,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
+    /// Whether these are the streams of this process.
+    is_process: bool,
 }
 
 impl Console {
@@ -26,6 +28,7 @@ impl Console {
             stderr: Box::new(io::stderr()),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            is_process: true,
         }
     }
 
@@ -41,6 +44,7 @@ impl Console {
             stderr: Box::new(stderr),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
+            is_process: false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Console {
         let out = Out {
             colored: color.applies(self.stdout_is_terminal),
             is_terminal: self.stdout_is_terminal,
+            is_process: self.is_process,
             stream: BufWriter::with_capacity(64 << 10, self.stdout),
         };
         let notes = Notes {
@@ -55,6 +60,7 @@ impl Console {
             is_terminal: self.stderr_is_terminal,
             talk,
             stream: Arc::new(Mutex::new(self.stderr)),
+            about: None,
         };
         (self.stdin, out, notes)
     }
@@ -108,6 +114,7 @@ pub(crate) enum Talk {
 pub(crate) struct Out {
     stream: BufWriter<Box<dyn Write + Send>>,
     is_terminal: bool,
+    is_process: bool,
     colored: bool,
 }
 
@@ -132,6 +139,19 @@ impl Out {
         if self.colored { self.line(&format!("\x1b[1m{line}\x1b[0m")) } else { self.line(line) }
     }
 
+    /// Returns when nobody reads stdout any more, as the failure that the next write would be.
+    pub(crate) fn nobody_reads(&self) -> impl Future<Output = Failure> + use<> {
+        let is_process = self.is_process;
+        async move {
+            if is_process {
+                reader::gone().await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+            Failure::Stdout(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stream.flush().map_err(Failure::Stdout)
     }
@@ -144,9 +164,16 @@ pub(crate) struct Notes {
     colored: bool,
     is_terminal: bool,
     talk: Talk,
+    /// What is spoken of, where that is not plain.
+    about: Option<String>,
 }
 
 impl Notes {
+    /// The same, but everything that is said is about this.
+    pub(crate) fn about(&self, what: String) -> Notes {
+        Notes { about: Some(what), ..self.clone() }
+    }
+
     /// A bar that shows how far long work is, where somebody sees it.
     pub(crate) fn bar(&self, what: &'static str) -> Bar {
         Bar::begin(what, self.is_terminal && self.talk >= Talk::Normal)
@@ -187,7 +214,10 @@ impl Notes {
     }
 
     fn write(&self, text: &str) {
-        self.put(&format!("{}\n", safe::text(text)));
+        // What is indented belongs to the line before it.
+        let about = self.about.as_ref().filter(|_| !text.starts_with(' '));
+        let about = about.map_or_else(String::new, |about| format!("{}: ", safe::text(about)));
+        self.put(&format!("{about}{}\n", safe::text(text)));
     }
 
     fn put(&self, text: &str) {

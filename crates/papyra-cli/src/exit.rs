@@ -60,7 +60,7 @@ pub const TABLE: &[(ExitCode, &str)] = &[
     (ExitCode::NotRecovered, "recover: anomalies remain after it"),
     (ExitCode::Reserved, "reserved"),
     (ExitCode::NotReady, "startup-check: anomalies remain after recovery"),
-    (ExitCode::BackupMismatch, "backup verify: mismatch"),
+    (ExitCode::BackupMismatch, "backup: it does not match its manifest"),
     (ExitCode::Threshold, "a threshold was exceeded"),
     (ExitCode::Usage, "usage: the command line is wrong"),
     (ExitCode::Input, "append, groups ack: the input is not facts"),
@@ -99,6 +99,7 @@ impl ExitCode {
             ErrorKind::Create => ExitCode::CannotCreate,
             ErrorKind::Io | ErrorKind::Closed => ExitCode::Io,
             ErrorKind::Corrupt | ErrorKind::Refused => ExitCode::Anomalies,
+            ErrorKind::Mismatch => ExitCode::BackupMismatch,
             ErrorKind::Locked => ExitCode::Locked,
             ErrorKind::Permission => ExitCode::Permission,
             // A kind that a newer library has and this table does not is our bug, too.

@@ -15,13 +15,14 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `metrics`, `groups`, `config`, `manual`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `groups`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
 mod append;
 mod args;
+mod backup;
 mod bar;
 mod config;
 mod console;
@@ -36,7 +37,9 @@ mod help;
 mod inspect;
 mod manual;
 mod metrics;
+mod parts;
 mod persistence;
+mod reader;
 mod recovery;
 mod report;
 mod run;

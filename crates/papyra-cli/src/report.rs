@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use papyra::{Error, ErrorKind, config::Config};
+use papyra::{Error, ErrorKind, Kind, config::Config};
 use serde::Serialize;
 
 use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, safe, session::Session};
@@ -64,15 +64,23 @@ pub(crate) fn deliver<T: Serialize>(
 /// have to report.
 pub(crate) fn must_be_possible(path: Option<&Path>, settings: &Config) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
-    let log = settings.url().and_then(|url| url.value.path().ok());
-    if let (Some(Ok(log)), Ok(report)) = (log.map(fs::canonicalize), fs::canonicalize(path))
-        && log == report
+    let kinds = Kind::KNOWN.into_iter().filter_map(|kind| settings.kind_url(kind));
+    let mut logs =
+        settings.url().into_iter().chain(kinds).filter_map(|url| fs::canonicalize(url.value.path().ok()?).ok());
+    if let Ok(report) = fs::canonicalize(path)
+        && logs.any(|log| log == report)
     {
         return Err(Failure::Usage {
             message: format!("the report would replace the log `{}`", path.display()),
             cure: Some("name another file for the report".to_owned()),
         });
     }
+    must_be_creatable(Some(path))
+}
+
+/// The same for a command that touches no log.
+pub(crate) fn must_be_creatable(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
     let tried = match fs::metadata(path) {
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
         _ => temporary(path).and_then(|temporary| create(&temporary).and_then(|_| fs::remove_file(temporary))),

@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     append,
     args::{Cli, Command},
-    config,
+    backup, config,
     console::{Color, Console, Out, Talk},
     doctor,
     exit::ExitCode,
@@ -90,6 +90,7 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
                     Command::Timeline(args) => timeline::run(args, session).await,
                     Command::Doctor(args) => doctor::run(args, session).await,
                     Command::Persistence(args) => persistence::run(args, session).await,
+                    Command::Backup(args) => backup::run(args, session).await,
                     Command::Metrics(args) => metrics::run(args, session).await,
                     Command::Groups(args) => groups::run(args, session, stdin).await,
                     Command::Completions(args) => manual::completions(args, session),

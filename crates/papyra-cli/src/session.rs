@@ -92,6 +92,11 @@ impl Session {
         Ok(log)
     }
 
+    /// The schemes that this program knows.
+    pub(crate) fn schemes(&self) -> &Schemes {
+        &self.schemes
+    }
+
     /// The form of output that was asked for.
     pub(crate) fn output(&self) -> Option<Output> {
         self.global.output

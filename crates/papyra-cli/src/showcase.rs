@@ -1,7 +1,7 @@
 //! `papyra demo` on the command line: the story as it goes, then what `inspect` shows of it.
 
 use clap::Parser as _;
-use papyra::{Error, ErrorKind, FileConfig, JsonLog, Log};
+use papyra::{Error, ErrorKind, FileConfig, FileLog, Log};
 
 use crate::{
     args::{Cli, Command},
@@ -15,7 +15,7 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(args: DemoArgs, program: &str, mut session: Session) -> Result<ExitCode, Failure> {
     let demo = Demo::prepare(args)?;
-    let log = Log::new(JsonLog::new(FileConfig::new(&demo.path)));
+    let log = Log::new(FileLog::new(FileConfig::new(&demo.path)));
     say(&mut session, &demo.opening())?;
     let mut said = Ok(());
     let facts = demo::record_story(log.clone(), demo.runtime, demo.lifetime, |at, what| {

@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use papyra::{
-    ErrorKind, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, checkup::Check, startup,
-    units::parse_duration,
+    ErrorKind, Log, PartReport, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict,
+    checkup::Check, startup, units::parse_duration,
 };
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::{
     console::{Notes, Out},
     exit::ExitCode,
     failure::Failure,
-    findings,
+    findings, parts,
     recovery::{self, Choice},
     report, safe,
     session::Session,
@@ -105,22 +105,54 @@ pub(crate) async fn run(
         }
         found => found?,
     };
-    let verdict = match found.verdict {
+    let code = |verdict: StartupVerdict| match verdict {
         verdict if verdict.passes() => ExitCode::Done,
         StartupVerdict::StillDamaged => remaining,
         _ => ExitCode::GateClosed,
     };
-    let checks = match log.backend().checkup().filter(|_| looks == Looks::Around) {
-        Some(checkup) => Some(checkup.checks().await?),
-        None => None,
-    };
+    let verdict =
+        if found.parts.is_empty() { code(found.verdict) } else { code_of_parts(&found.parts, code, remaining) };
+    let checks = if looks == Looks::Around { look_around(&log).await? } else { None };
     let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found, checks };
     let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
-        print(&found, log.backend().name(), out)?;
+        match &*found.parts {
+            [] => print(&found, log.backend().name(), out),
+            parts => {
+                let mut names = backends(parts, &log).into_iter();
+                parts::print(parts, out, |found, out| print(found, names.next().unwrap_or_default(), out))
+            }
+        }?;
         checked.checks.iter().flatten().try_for_each(|check| print_check(check, out))
     });
-    tell(&found, config.mode, log.backend().name(), &session.notes);
+    if let Some(scan) = &found.scan {
+        findings::tell_notes(scan, &session.notes);
+    }
+    match &*found.parts {
+        [] => tell(&found, config.mode, log.backend().name(), &session.notes),
+        parts => {
+            let checked = parts.iter().filter_map(|part| Some((part, part.report.as_ref()?)));
+            for ((part, found), backend) in checked.zip(backends(parts, &log)) {
+                tell(found, config.mode, backend, &session.notes.about(parts::name(part)));
+            }
+            parts::tell(parts, &session.notes);
+        }
+    }
     delivered
+}
+
+/// What the log rests on, or each of its parts; `None` if nothing can be said of any.
+async fn look_around(log: &Log) -> Result<Option<Vec<Check>>, Failure> {
+    let mut checks = None;
+    for log in log.parts().map(|(_, part)| part).chain(log.parts().next().is_none().then_some(log)) {
+        let Some(checkup) = log.backend().checkup() else { continue };
+        match checkup.checks().await {
+            Ok(more) => checks.get_or_insert_with(Vec::new).extend(more),
+            // A part that is away was reported already, and must not hide the others.
+            Err(error) if checks.is_none() && log.parts().next().is_none() => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    Ok(checks)
 }
 
 fn print_check(check: &Check, out: &mut Out) -> Result<(), Failure> {
@@ -129,6 +161,28 @@ fn print_check(check: &Check, out: &mut Out) -> Result<(), Failure> {
         Some(cure) => out.line(&format!("  cure: {}", safe::text(cure))),
         None => Ok(()),
     }
+}
+
+/// The names of the backends of those parts that were checked.
+fn backends(parts: &[PartReport<StartupReport>], log: &Log) -> Vec<&'static str> {
+    let checked = parts.iter().zip(log.parts()).filter(|(part, _)| part.report.is_some());
+    checked.map(|(_, (_, log))| log.backend().name()).collect()
+}
+
+/// The highest code of all parts.
+fn code_of_parts(
+    parts: &[PartReport<StartupReport>],
+    code: impl Fn(StartupVerdict) -> ExitCode,
+    remaining: ExitCode,
+) -> ExitCode {
+    let of = |part: &PartReport<StartupReport>| match (&part.report, part.failure()) {
+        (Some(report), _) => code(report.verdict),
+        // It was looked at, and it is beyond recovery.
+        (None, Some(error)) if error.kind == ErrorKind::Corrupt => remaining,
+        (None, Some(error)) => ExitCode::of(error.kind),
+        (None, None) => ExitCode::Done,
+    };
+    parts.iter().map(of).fold(ExitCode::Done, Ord::max)
 }
 
 fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Failure> {
@@ -157,9 +211,6 @@ fn print(found: &StartupReport, backend: &str, out: &mut Out) -> Result<(), Fail
 
 /// What the verdict means for whoever started the check.
 fn tell(found: &StartupReport, mode: StartupMode, backend: &str, notes: &Notes) {
-    if let Some(scan) = &found.scan {
-        findings::tell_notes(scan, notes);
-    }
     if let Some(recovery) = &found.recovery {
         recovery::tell_lost(recovery, false, notes);
     }

@@ -13,6 +13,9 @@ pub(crate) struct When {
 }
 
 impl When {
+    /// How wide a time is at most; in UTC it is five characters less.
+    pub(crate) const WIDTH: usize = 29;
+
     /// Now, in this time zone (`UTC`, `local`, or a name such as `Europe/Berlin`).
     pub(crate) fn in_zone(name: &str) -> Result<When, String> {
         Ok(When {

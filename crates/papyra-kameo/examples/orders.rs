@@ -46,7 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     orders.wait_for_startup().await;
     println!("the order costs {}", orders.ask(Place(Some(7))).await?);
     shop.stop_gracefully().await?;
-    orders.wait_for_shutdown().await;
+    orders.wait_for_shutdown_with_result(|_| ()).await;
+    shop.wait_for_shutdown_with_result(|_| ()).await;
     let _too_late = orders.tell(Place(Some(8))).await;
 
     observer.stop().await;

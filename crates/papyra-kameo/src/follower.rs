@@ -63,6 +63,8 @@ impl Follower {
         self.entry.begin(&life);
         let mut incarnation = Incarnation { number: 0, life, actor: Some(actor), started };
         if let Seen::End(end) = self.see(&mut incarnation, &mailbox, Some(Restart::default())).await {
+            // First, so that no audit behind the end counts it.
+            self.roster.leave(self.number);
             self.record(end, incarnation);
         }
     }
@@ -83,7 +85,10 @@ impl Follower {
             }
             let mut incarnation = Incarnation { number, life, actor: first.take(), started: false };
             let mut decision = None;
-            match self.see(&mut incarnation, &mailbox, None).await {
+            let seen = self.see(&mut incarnation, &mailbox, None).await;
+            // First, so that an audit behind the end knows of it.
+            self.entry.restarting.store(true, Ordering::Relaxed);
+            match seen {
                 Seen::End(end) => {
                     decision = plan.decision_not_to_restart(&end);
                     self.record(end, incarnation);
@@ -92,7 +97,6 @@ impl Follower {
                 Seen::Gone => incarnation.life.stopped(Some(UNSEEN)),
                 Seen::ObservationEnded => return,
             }
-            self.entry.restarting.store(true, Ordering::Relaxed);
             match (self.begins(number + 1, &mailbox).await, decision, self.observation.upgrade()) {
                 (Some(true), ..) => {}
                 (Some(false), Some((decision, context)), Some(observation)) => {

@@ -33,7 +33,7 @@
 //!
 //! let orders = Orders::spawn_observed(&observer, Some("orders"), ());
 //! orders.stop_gracefully().await?; // a kameo `ActorRef` by deref
-//! orders.wait_for_shutdown().await;
+//! orders.wait_for_shutdown_with_result(|_| ()).await; // behind this, its end is told
 //! assert!(orders.tell(Place).await.is_err()); // kameo's own error, and a dead letter on record
 //!
 //! observer.stop().await;

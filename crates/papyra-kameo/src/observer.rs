@@ -92,6 +92,9 @@ impl Observer {
     /// Ends observation, for all clones, once everything that kameo has told so far is on its way to the recorder. The
     /// actors run on; messages to dead actors are still recorded until the last clone is dropped.
     ///
+    /// kameo tells an end behind `on_stop`, and a mailbox closes before: who wants an actor's end on record awaits its
+    /// `wait_for_shutdown_with_result` first, not only its `wait_for_shutdown`.
+    ///
     /// It waits for tasks of the runtime in which the observer was started: if nobody drives that runtime any more, drop the
     /// observer instead.
     pub async fn stop(self) {

@@ -98,7 +98,9 @@ impl Roster {
         let (mut alive, mut stopping, mut restarting) = (0, 0, 0);
         for present in read(&self.present).values() {
             match (present.entry.is_restarting(), present.seen.takes_messages()) {
-                (true, _) => restarting += 1,
+                (true, true) => restarting += 1,
+                // Its end was seen, and its mailbox is not kept for another incarnation: it has left.
+                (true, false) => {}
                 (false, true) => alive += 1,
                 (false, false) => stopping += 1,
             }
@@ -132,4 +134,43 @@ fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use kameo::{actor::Spawn, error::Infallible, prelude::ActorRef};
+    use papyra::observe::WeakObservation;
+
+    use super::*;
+
+    struct Idle;
+
+    impl Actor for Idle {
+        type Args = ();
+        type Error = Infallible;
+
+        async fn on_start((): (), _: ActorRef<Self>) -> Result<Self, Infallible> {
+            Ok(Idle)
+        }
+    }
+
+    #[test]
+    fn an_actor_counts_until_its_end_was_seen_and_nobody_restarts_it() {
+        let roster = Roster::default();
+        let prepared = Idle::prepare();
+        let entry = Arc::new(Entry::new("orders://idle".into(), WeakObservation::default()));
+        roster.enter(&entry, prepared.actor_ref().downgrade());
+        let counts = || {
+            let count = roster.headcount();
+            [count.total, count.alive, count.stopping, count.restarting].map(Option::unwrap)
+        };
+        assert_eq!(counts(), [1, 1, 0, 0]);
+        entry.restarting.store(true, Ordering::Relaxed);
+        assert_eq!(counts(), [1, 0, 0, 1]);
+        // Its mailbox closes, as it does with the last incarnation.
+        drop(prepared);
+        assert_eq!(counts(), [0, 0, 0, 0]);
+        entry.restarting.store(false, Ordering::Relaxed);
+        assert_eq!(counts(), [1, 0, 1, 0]);
+    }
 }

@@ -5,11 +5,12 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Position, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
+    Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part, Position,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
 };
 
 pub mod file;
+pub mod hybrid;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -19,6 +20,9 @@ pub mod redis;
 /// `append` and `close` are enough; the other operations answer [`Unsupported`](crate::ErrorKind::Unsupported) until a
 /// backend offers them, and every tool copes with that. Retention on read, metrics and startup checks are the business of
 /// [`Log`](crate::Log), not of a backend.
+///
+/// A log whose kinds of facts live in different places says so by [`parts`](Backend::parts) and keeps these sentences for each
+/// of its parts: what is said of order, of positions and of whole batches holds among the facts of one part.
 ///
 /// Each sentence with MUST is proven by a check of the [conformance suite](mod@crate::conformance) whose name stands in
 /// brackets behind it; the checks of an operation that a backend does not offer are passed over.
@@ -117,6 +121,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Err(Error::unsupported(self.name(), "compaction"))
     }
 
+    /// The parts that the log is made of, if its kinds of facts live in different places; for all other logs none.
+    fn parts(&self) -> &[Part] {
+        &[]
+    }
+
     /// Ends writing: what was acknowledged as buffered is made durable, locks are released.
     ///
     /// - It MUST be possible to call it twice. `[close_twice_is_fine]`
@@ -140,6 +149,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Consumer groups, where the backend has them.
     fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
+        None
+    }
+
+    /// What is needed to back the log up and to restore it, if the backend offers that.
+    fn backups(&self) -> Option<&dyn Backups> {
         None
     }
 }

@@ -13,8 +13,8 @@
 //! mode = "recover"                         # ignore | scan_only | fail_on_anomaly | recover
 //! recovery = "quarantine"                  # repair | quarantine | ignore
 //! quarantine_dir = "/var/lib/orders/quarantine"
-//! [kind.dead_letter]                       # a kind may live elsewhere: read, not yet opened by this version
-//! url = "json:/var/lib/orders/dead.ndjson"
+//! [kind.dead_letter]                       # a kind may live elsewhere: event, audit, dead_letter
+//! url = "json:/var/lib/orders/dead.ndjson?retention.max_age=365d"
 //! [spool]                                  # in front of a remote log: read, not yet opened by this version
 //! path = "/var/lib/orders/spool"
 //! max_bytes = "1GiB"
@@ -23,7 +23,9 @@
 //! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the
 //! first that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
 //! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count
-//! as written where the address stands, and win there over a setting of their own. Relative paths are relative to the
+//! as written where the address stands, and win there over a setting of their own. What the address of a kind leaves unsaid
+//! is as the settings say, not as the options in `url` do; an address that speaks of retention at all has none but its own.
+//! If the command line names the log, kinds that others sent elsewhere live in it. Relative paths are relative to the
 //! working directory.
 //!
 //! ```
@@ -41,6 +43,7 @@ mod environment;
 mod file;
 mod load;
 mod names;
+mod parts;
 mod setting;
 mod sources;
 
@@ -65,6 +68,8 @@ pub struct Config {
     spool_path: Option<PathBuf>,
     spool_max_bytes: Option<u64>,
     log: LogOptions,
+    /// What was said for all logs, without the options in `url`.
+    general: LogOptions,
     startup_mode: StartupMode,
     recovery: RecoveryMode,
     quarantine_dir: Option<PathBuf>,
@@ -88,10 +93,18 @@ impl Config {
         self.url.clone().map(|dsn| self.setting("url", dsn))
     }
 
-    /// The address of a kind that lives elsewhere.
+    /// The address of a kind that lives elsewhere, with the options that hold there.
     pub fn kind_url(&self, kind: Kind) -> Option<Setting<Dsn>> {
         let name = names::kind_url(kind)?;
-        self.kinds.get(name).map(|dsn| self.setting(name, dsn.clone()))
+        let dsn = self.kinds.get(name)?.clone();
+        let (own, general) = (*dsn.log_options(), self.general);
+        let mut options = own;
+        if own.retention.is_unlimited() {
+            options.retention = general.retention;
+        }
+        options.durability = own.durability.or(general.durability);
+        options.lock_timeout = own.lock_timeout.or(general.lock_timeout);
+        Some(self.setting(name, dsn.with_log_options(options)))
     }
 
     /// What holds for the log: the options in its address and the settings of the same names, put together.
@@ -136,35 +149,23 @@ impl Config {
         names::all().map(|name| (name, self.setting(name, self.shown(name))))
     }
 
-    /// Opens the log under everything that was configured.
+    /// Opens the log under everything that was configured, each kind where it lives.
     ///
     /// # Errors
-    /// `Config` if no address is configured or it is wrong, and for `[kind.…]` and `[spool]`, which this version cannot
-    /// open yet; and whatever the backend answers.
+    /// `Config` if no address is configured or one is wrong, for two kinds that live in one place in different ways, and for
+    /// `[spool]`, which this version cannot open yet; and whatever the backends answer.
     pub async fn open(&self, schemes: &Schemes) -> Result<Log> {
         let url = self.url().ok_or_else(|| {
             Error::new(ErrorKind::Config, "no log is named")
                 .with_cure("give --path FILE or --url ADDRESS, set PAPYRA_URL, or write `url` into papyra.toml")
         })?;
-        if let Some(name) = self.not_yet() {
-            let place = self.origin(name).place(name);
+        if self.spool_path.is_some() {
+            let place = self.origin("spool.path").place("spool.path");
+            // Ignoring it would put facts where nobody looks for them.
             return Err(Error::new(ErrorKind::Config, format!("{place}: not in this version yet"))
-                .with_cure(format!("remove `{name}`, all kinds of facts are kept in `url`")));
+                .with_cure("remove `spool.path`, facts go to the log itself"));
         }
-        let opened = schemes.open_dsn(&url.value.with_log_options(self.log)).await;
-        opened.map_err(|error| match url.origin {
-            Origin::File { .. } | Origin::Env(_) if error.kind() == ErrorKind::Config => {
-                setting::placed(&url.origin.place("url"), error)
-            }
-            _ => error,
-        })
-    }
-
-    /// A setting that this version understands and cannot fulfil: ignoring it would put facts where nobody looks for
-    /// them.
-    fn not_yet(&self) -> Option<&'static str> {
-        let spool = self.spool_path.as_ref().map(|_| "spool.path");
-        self.kinds.keys().next().copied().or(spool)
+        parts::open(self, url, schemes).await
     }
 
     fn origin(&self, name: &str) -> Origin {

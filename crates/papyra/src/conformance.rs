@@ -24,6 +24,9 @@
 //! What a backend does not offer (it answers [`Unsupported`](crate::ErrorKind::Unsupported)) is passed over, and the test
 //! says so on stderr. So `append` and `close` alone pass, but little is proven of what cannot be read.
 //!
+//! A log that is [made of parts](crate::Backend::parts) has an order and positions in each part, and none over all. Every check
+//! runs on it all the same, and compares the entries of each part with what was appended to it.
+//!
 //! What the suite cannot prove from outside belongs into a backend's own tests: that the durability holds, and what
 //! becomes of damage.
 

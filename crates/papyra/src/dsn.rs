@@ -119,6 +119,19 @@ impl Dsn {
         &self.common
     }
 
+    /// Whether it says anything beside where the log is.
+    #[cfg(feature = "config")]
+    pub(crate) fn has_options(&self) -> bool {
+        !self.options.is_empty()
+    }
+
+    /// Whether both say the same beside where the log is, in whatever order.
+    #[cfg(feature = "config")]
+    pub(crate) fn has_options_of(&self, other: &Dsn) -> bool {
+        let sorted = |dsn: &Dsn| std::collections::BTreeSet::from_iter(dsn.options.iter().cloned());
+        sorted(self) == sorted(other)
+    }
+
     /// The same address with these options instead of its own, as far as every log has them.
     #[must_use]
     pub fn with_log_options(mut self, options: LogOptions) -> Self {

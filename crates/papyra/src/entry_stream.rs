@@ -1,5 +1,7 @@
 //! The entries of a read.
 
+mod merged;
+
 use std::{
     fmt,
     pin::Pin,

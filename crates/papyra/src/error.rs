@@ -1,8 +1,8 @@
 //! One error for everything that can go wrong, with a kind that says what the user must do.
 
-use std::{error::Error as StdError, fmt, io, path::Path};
+use std::{error::Error as StdError, fmt, io, path::Path, sync::Arc};
 
-use crate::Position;
+use crate::{Fates, Position};
 
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The operation would do harm that nobody asked for: the message says how to insist.
     Refused,
+    /// A backup is not what its manifest says: do not trust it, take another one.
+    Mismatch,
     /// Another process holds the log; the message names it.
     Locked,
     /// The system denies access: correct permissions or the user that runs this.
@@ -44,7 +46,8 @@ pub enum ErrorKind {
 pub enum Outcome {
     /// None of the facts is in the log: appending them again is safe.
     NotWritten,
-    /// The facts may or may not survive: appending them again may double them.
+    /// The facts may or may not survive, or some are in the log and some are not ([`Error::fates`] tells which): appending
+    /// them again may double them.
     Unknown,
 }
 
@@ -60,12 +63,14 @@ struct Inner {
     message: String,
     cure: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    fates: Option<Arc<Fates>>,
 }
 
 impl Error {
     /// An error of this kind with a message: a lower-case fragment that names the path or key.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, outcome: Outcome::NotWritten, message: message.into(), cure: None, source: None }))
+        let message = message.into();
+        Error(Box::new(Inner { kind, outcome: Outcome::NotWritten, message, cure: None, source: None, fates: None }))
     }
 
     /// Adds what the user can do about it.
@@ -89,6 +94,14 @@ impl Error {
         self
     }
 
+    /// Says what became of each fact of the failed append, and with it the [`outcome`](Error::outcome) of the whole.
+    #[must_use]
+    pub fn with_fates(mut self, fates: Fates) -> Self {
+        self.0.outcome = fates.outcome();
+        self.0.fates = Some(Arc::new(fates));
+        self
+    }
+
     /// What the user must do about this error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -97,6 +110,11 @@ impl Error {
     /// What is known about the facts of a failed append; [`Outcome::NotWritten`] for every other operation.
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
+    }
+
+    /// What became of each fact, if a log whose kinds live in different places took only a part of the batch.
+    pub fn fates(&self) -> Option<&Fates> {
+        self.0.fates.as_deref()
     }
 
     /// What the user can do about it, in one sentence.
@@ -190,6 +208,7 @@ impl Clone for Error {
             message: self.0.message.clone(),
             cure: self.0.cure.clone(),
             source: self.0.source.as_ref().map(|source| source.to_string().into()),
+            fates: self.0.fates.clone(),
         }))
     }
 }

@@ -4,11 +4,14 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/observing.md")]
+#[doc = include_str!("../../../docs/operations/hybrid.md")]
 #[doc = include_str!("../../../docs/operations/startup-checks.md")]
 struct Pages;
 
 mod address;
 pub mod backend;
+pub mod backup;
+mod blocking;
 pub mod checkup;
 mod choice;
 mod clock;
@@ -18,10 +21,12 @@ pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod consumer;
+mod disk;
 mod dsn;
 mod entry_stream;
 mod error;
 mod fact;
+mod fates;
 mod groups;
 mod json;
 mod log;
@@ -31,7 +36,9 @@ mod nearest;
 pub mod observe;
 mod open;
 mod options;
+mod part;
 mod payload;
+mod pieces;
 mod position;
 mod progress;
 mod quoted;
@@ -48,7 +55,8 @@ pub use address::ActorAddress;
 pub use backend::redis::{RedisConfig, RedisLog};
 pub use backend::{
     Appended, Backend,
-    file::{FileConfig, JsonLog},
+    file::{FileConfig, FileLog, Rotation},
+    hybrid::Hybrid,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, ConsumerSnapshot, Leave};
@@ -56,6 +64,7 @@ pub use dsn::Dsn;
 pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
+pub use fates::{Fates, Refusal};
 pub use groups::{
     Claimed, ConsumerGroups, ConsumerState, DeadEntry, Delivered, Delivery, Group, GroupStart, GroupState, IfPending,
     MAX_BATCH, MAX_BLOCK, PendingEntry, PendingOptions, SetAside,
@@ -65,11 +74,15 @@ pub use log_options::LogOptions;
 pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
+pub use part::Part;
 pub use payload::Payload;
+pub use pieces::{Backups, Copied, Figures, Piece, PieceSink, Restored, Stored};
 pub use position::{Entry, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
-pub use report::{Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, RecoveryReport, ScanReport};
+pub use report::{
+    Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, PartError, PartReport, RecoveryReport, ScanReport,
+};
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};
 pub use stats::Stats;

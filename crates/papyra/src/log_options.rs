@@ -91,7 +91,7 @@ impl LogOptions {
     }
 }
 
-fn parse_count(text: &str) -> Result<u64> {
+pub(crate) fn parse_count(text: &str) -> Result<u64> {
     text.trim()
         .parse()
         .map_err(|_| Error::new(ErrorKind::Config, format!("{} is no number: write `1000000`", quoted(text))))

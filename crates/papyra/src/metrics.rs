@@ -96,7 +96,8 @@ counters {
     recorded,
     /// Facts of the recorder that the log acknowledged; what the recorder itself had to say is not among them.
     acknowledged,
-    /// Facts that the recorder dropped because its queue was full or its log was gone.
+    /// Facts that the recorder dropped because its queue was full, its log was gone, or the part of the log that they belong
+    /// to took none.
     dropped,
     /// Facts that the recorder gave up because no log may hold them (too large, say), or because `record_durable` told its
     /// caller of an error.

@@ -1,22 +1,25 @@
 //! From an address to a log: the only place that names the backends.
 
+mod kinds;
 #[cfg(feature = "redis")]
 mod redis;
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use crate::{
     Backend, Dsn, Durability, Error, ErrorKind, Log, Recorder, RecorderBuilder, Result,
     backend::{
-        file::{FileConfig, JsonLog},
+        file::{FileConfig, FileLog, Rotation},
         memory::Memory,
     },
+    backup::BackupDir,
+    log_options::parse_count,
     nearest::nearest,
     recorder::Source,
-    units::{format_size, parse_size},
+    units::{format_size, parse_duration, parse_size},
 };
 
-/// Opens the log at an address: `memory:`, `json:./facts.ndjson`, or a bare path. See [`Dsn`] and [`Schemes`].
+/// Opens the log at an address: `memory:`, `json:./facts.ndjson`, `rotating:./log`, or a bare path. See [`Dsn`] and [`Schemes`].
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -88,16 +91,17 @@ struct Scheme {
 
 /// Schemes that are part of the design and not yet of this version.
 #[cfg(feature = "redis")]
-const PLANNED: [&str; 1] = ["rotating"];
+const PLANNED: [&str; 0] = [];
 #[cfg(not(feature = "redis"))]
-const PLANNED: [&str; 5] = ["rotating", "redis", "rediss", "redis+sentinel", "redis+cluster"];
+const PLANNED: [&str; 4] = ["redis", "rediss", "redis+sentinel", "redis+cluster"];
 
 impl Schemes {
-    /// Papyra's own: `memory:` and `json:`; with the feature `redis` also `redis:`, `rediss:`, `redis+sentinel:` and
-    /// `redis+cluster:`.
+    /// Papyra's own: `memory:`, `json:` and `rotating:`; with the feature `redis` also `redis:`, `rediss:`,
+    /// `redis+sentinel:` and `redis+cluster:`.
     pub fn new() -> Self {
-        let schemes =
-            Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json);
+        let schemes = Schemes(BTreeMap::new()).with("memory", open_memory);
+        let schemes = schemes.with_options("json", ["max_line"], open_json);
+        let schemes = schemes.with_options("rotating", ROTATING, open_rotating);
         #[cfg(feature = "redis")]
         let schemes = redis::register(schemes);
         schemes
@@ -161,6 +165,16 @@ impl Schemes {
         Ok(log.with_retention(dsn.log_options().retention))
     }
 
+    /// The backups in a directory, of logs of Papyra's own backends and of all others. Those of others are verified by
+    /// their bytes alone.
+    pub fn backups(&self, directory: impl Into<PathBuf>) -> BackupDir {
+        BackupDir::new(directory, |backend, data, pieces| match (backend, pieces) {
+            ("json", [piece]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(piece))))),
+            ("rotating", _) => Some(Log::new(FileLog::new(FileConfig::rotating(data)))),
+            _ => None,
+        })
+    }
+
     fn unknown(&self, scheme: &str) -> Error {
         if PLANNED.contains(&scheme) {
             return Error::new(
@@ -204,26 +218,77 @@ async fn open_memory(dsn: Dsn) -> Result<Memory> {
 /// 64 MiB.
 const MAX_LINE: std::ops::RangeInclusive<u64> = 1024..=64 << 20;
 
-async fn open_json(dsn: Dsn) -> Result<JsonLog> {
+/// The smallest segment that makes sense, in bytes: a header and a fact or two.
+const LEAST_SEGMENT: u64 = 1024;
+
+/// The options of a log that rotates.
+const ROTATING: [&str; 5] = ["max_line", "segment_bytes", "segment_records", "segment_age", "max_segments"];
+
+async fn open_json(dsn: Dsn) -> Result<FileLog> {
     let path = dsn.path()?;
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Config, format!("`{}` is a directory, not a file", path.display()))
-            .with_cure("name the log's file"));
+            .with_cure("name the log's file, or write `rotating:` for a log that fills a directory"));
     }
-    let mut config = FileConfig::new(path);
+    Ok(FileLog::new(with_options(FileConfig::new(path), &dsn)?))
+}
+
+async fn open_rotating(dsn: Dsn) -> Result<FileLog> {
+    let path = dsn.path()?;
+    if path.exists() && !path.is_dir() {
+        return Err(Error::new(ErrorKind::Config, format!("`{}` is a file, not a directory", path.display()))
+            .with_cure("name the log's directory, or write `json:` for a log of one file"));
+    }
+    let mut rotation = Rotation::default();
+    if let Some(bytes) = option(&dsn, "segment_bytes", parse_size)? {
+        if bytes < LEAST_SEGMENT {
+            return Err(wrong("segment_bytes", &format!("{} is less than 1KiB", format_size(bytes))));
+        }
+        rotation = rotation.with_segment_bytes(bytes);
+    }
+    if let Some(records) = option(&dsn, "segment_records", parse_positive)? {
+        rotation = rotation.with_segment_records(records);
+    }
+    if let Some(age) = option(&dsn, "segment_age", parse_duration)? {
+        if age.is_zero() {
+            return Err(wrong("segment_age", "it must be longer than 0"));
+        }
+        rotation = rotation.with_segment_age(age);
+    }
+    if let Some(segments) = option(&dsn, "max_segments", parse_positive)? {
+        rotation = rotation.with_max_segments(segments);
+    }
+    Ok(FileLog::new(with_options(FileConfig::new(path).with_rotation(rotation), &dsn)?))
+}
+
+/// What logs in files have in common.
+fn with_options(mut config: FileConfig, dsn: &Dsn) -> Result<FileConfig> {
     if let Some(durability) = dsn.log_options().durability {
         config = config.with_durability(durability);
     }
     if let Some(timeout) = dsn.log_options().lock_timeout {
         config = config.with_lock_timeout(timeout);
     }
-    if let Some(value) = dsn.option("max_line") {
-        let wrong = |why: String| Error::new(ErrorKind::Config, format!("the option `max_line`: {why}"));
-        let bytes = parse_size(value).map_err(|error| wrong(error.to_string()))?;
+    if let Some(bytes) = option(dsn, "max_line", parse_size)? {
         if !MAX_LINE.contains(&bytes) {
-            return Err(wrong(format!("{} is not between 1KiB and 64MiB", format_size(bytes))));
+            return Err(wrong("max_line", &format!("{} is not between 1KiB and 64MiB", format_size(bytes))));
         }
         config = config.with_max_line(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
-    Ok(JsonLog::new(config))
+    Ok(config)
+}
+
+fn option<T>(dsn: &Dsn, name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
+    dsn.option(name).map(parse).transpose().map_err(|error| wrong(name, &error.to_string()))
+}
+
+fn wrong(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("the option `{name}`: {why}"))
+}
+
+fn parse_positive(text: &str) -> Result<u64> {
+    match parse_count(text)? {
+        0 => Err(Error::new(ErrorKind::Config, "it must be at least 1")),
+        count => Ok(count),
+    }
 }

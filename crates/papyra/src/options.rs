@@ -168,6 +168,15 @@ impl RecoveryConfig {
         self
     }
 
+    /// The same for the part of a log in which these kinds live: what it keeps aside has a directory of its own, named by the
+    /// first of them, or files of the same name would meet.
+    #[must_use]
+    pub fn for_part(&self, kinds: &[Kind]) -> Self {
+        let name = kinds.first().map_or("", |kind| kind.as_str());
+        let quarantine_dir = self.quarantine_dir.as_ref().map(|directory| directory.join(name));
+        RecoveryConfig { quarantine_dir, ..self.clone() }
+    }
+
     /// Drop the damaged bytes.
     pub fn repair() -> Self {
         RecoveryConfig::default()

@@ -16,6 +16,7 @@ mod drops;
 mod ending;
 mod flight;
 mod health;
+mod partly;
 mod queue;
 mod room;
 mod state;

@@ -1,5 +1,7 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
+mod part;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -7,6 +9,9 @@ use std::{
 };
 
 use serde::{Serialize, Serializer};
+
+pub use part::{PartError, PartReport};
+pub(crate) use part::{any_done, in_words};
 
 use crate::Kind;
 
@@ -163,6 +168,9 @@ pub struct ScanReport {
     /// Remarks that are no findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<ScanReport>>,
 }
 
 impl ScanReport {
@@ -190,9 +198,9 @@ impl ScanReport {
         self.timestamps = Some((oldest.min(seconds), newest.max(seconds)));
     }
 
-    /// Nothing was found.
+    /// Nothing was found, and every part could be looked at.
     pub fn is_clean(&self) -> bool {
-        self.anomalies_total == 0
+        self.anomalies_total == 0 && self.parts.iter().all(|part| part.failure().is_none())
     }
 }
 
@@ -213,6 +221,9 @@ pub struct RecoveryReport {
     pub quarantined: Vec<PathBuf>,
     /// Entries that were given up, all in all.
     pub lost: u64,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<RecoveryReport>>,
     /// `after` is what was read back of the very bytes that are the log now.
     #[serde(skip)]
     pub(crate) proven: bool,
@@ -227,7 +238,7 @@ impl RecoveryReport {
 }
 
 /// What a compaction did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CompactionReport {
     /// The backend's name.
@@ -245,6 +256,9 @@ pub struct CompactionReport {
     pub held_by_groups: u64,
     /// Whether anything was written: not if everything stays, and not in a dry run.
     pub changed: bool,
+    /// What was found or done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<CompactionReport>>,
 }
 
 fn is_zero(number: &u64) -> bool {

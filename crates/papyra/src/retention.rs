@@ -203,6 +203,13 @@ impl Cut {
         Some(true)
     }
 
+    /// Whether nothing of a known kind can stay that is older than all entries so far and has no later timestamp than this.
+    pub(crate) fn drops_all_until(&self, newest: f64) -> bool {
+        let age = (self.now - newest).max(0.0);
+        let drops = |tally: &Tally| tally.closed || !tally.is_young(age);
+        drops(&self.all) || self.kinds.iter().all(drops)
+    }
+
     /// Whether this entry stays by what was decided before: every entry, or each until the cut was
     /// [closed](Cut::is_closed), must have gone through [`keeps`](Cut::keeps). Entries may come in any order, and newer
     /// ones than were decided stay.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    Anomaly, AnomalyKind, Error, ErrorKind, Log, Progress, RecoveryConfig, RecoveryMode, RecoveryReport, Result,
-    ScanOptions, ScanReport,
+    Anomaly, AnomalyKind, Error, ErrorKind, Log, PartReport, Progress, RecoveryConfig, RecoveryMode, RecoveryReport,
+    Result, ScanOptions, ScanReport, report::any_done,
 };
 
 /// What the startup check does about damage.
@@ -98,12 +98,14 @@ pub enum StartupVerdict {
     Recovered,
     /// There are findings after recovery too, or the backend cannot recover.
     StillDamaged,
+    /// A part of the log could not be checked or recovered; the report of the part says why.
+    Failed,
 }
 
 impl StartupVerdict {
     /// Whether actors may start.
     pub fn passes(self) -> bool {
-        !matches!(self, StartupVerdict::Damaged | StartupVerdict::StillDamaged)
+        !matches!(self, StartupVerdict::Damaged | StartupVerdict::StillDamaged | StartupVerdict::Failed)
     }
 }
 
@@ -117,20 +119,31 @@ pub struct StartupReport {
     pub scan: Option<ScanReport>,
     /// What the recovery did, if there was one (a backend may not offer it); its second scan is in it.
     pub recovery: Option<RecoveryReport>,
+    /// What was found and done in each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<StartupReport>>,
 }
 
 impl StartupReport {
     fn new(verdict: StartupVerdict) -> Self {
-        StartupReport { verdict, scan: None, recovery: None }
+        StartupReport { verdict, scan: None, recovery: None, parts: Vec::new() }
     }
 
     /// The error for a program that must not start on this log; `Ok` if it may.
     ///
     /// # Errors
-    /// `Corrupt`, with the number of findings and the first of them.
+    /// `Corrupt`, with the number of findings and the first of them; if a part could not be looked at, why.
     pub fn into_result(self, log: &Log) -> Result<StartupReport> {
         if self.verdict.passes() {
             return Ok(self);
+        }
+        if let Some((part, error)) = self.parts.iter().find_map(|part| Some((part, part.failure()?))) {
+            let message = format!("the part {} of the log: {}", part.kinds_in_words(), error.message);
+            let failed = Error::new(error.kind, message);
+            return Err(match &error.cure {
+                Some(cure) => failed.with_cure(cure),
+                None => failed,
+            });
         }
         let after = self.recovery.as_ref().and_then(|recovery| recovery.after.as_ref());
         let found = after.or(self.scan.as_ref());
@@ -170,6 +183,46 @@ pub async fn check(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
 }
 
 async fn unlimited(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
+    let mut parts = Vec::new();
+    for (kinds, part) in log.parts() {
+        let config = StartupConfig { recovery: config.recovery.for_part(kinds), ..config.clone() };
+        parts.push(PartReport::new(kinds, part.address(), check_one(part, &config).await));
+    }
+    if parts.is_empty() { check_one(log, config).await } else { together(log, any_done(parts)?) }
+}
+
+/// What the checks of all parts come to.
+fn together(log: &Log, parts: Vec<PartReport<StartupReport>>) -> Result<StartupReport> {
+    use StartupVerdict::{Damaged, Failed, Healthy, NoLog, Recovered, StillDamaged, Tolerated, Unsupported};
+    let gravest = [Failed, StillDamaged, Damaged, Recovered, Tolerated, Healthy, Unsupported];
+    let verdicts = |part: &PartReport<StartupReport>| match &part.report {
+        Some(report) => report.verdict,
+        None => Failed,
+    };
+    let verdict = gravest.into_iter().find(|verdict| parts.iter().any(|part| verdicts(part) == *verdict));
+    let name = log.backend().name();
+    let mut scans: Vec<PartReport<ScanReport>> = Vec::new();
+    let mut recoveries: Vec<PartReport<RecoveryReport>> = Vec::new();
+    for part in &parts {
+        let PartReport { kinds, log, report, .. } = part;
+        if let Some(scan) = report.as_ref().and_then(|report| report.scan.clone()) {
+            scans.push(PartReport::new(kinds, log, Ok(scan)));
+        }
+        if let Some(recovery) = report.as_ref().and_then(|report| report.recovery.clone()) {
+            recoveries.push(PartReport::new(kinds, log, Ok(recovery)));
+        }
+    }
+    let mut whole = StartupReport { parts, ..StartupReport::new(verdict.unwrap_or(NoLog)) };
+    if !scans.is_empty() {
+        whole.scan = Some(ScanReport::of_parts(name, log.address(), scans)?);
+    }
+    if !recoveries.is_empty() {
+        whole.recovery = Some(RecoveryReport::of_parts(name, &log.address(), recoveries)?);
+    }
+    Ok(whole)
+}
+
+async fn check_one(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
     let options = || ScanOptions { progress: config.progress.clone(), ..ScanOptions::default() };
     let scan = match log.scan(options()).await {
         Ok(scan) => scan,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{Entry, ErrorKind, Kind, Log, ReadOptions, Result, ScanOptions};
+use crate::{Entry, ErrorKind, Kind, Log, PartReport, ReadOptions, Result, ScanOptions, report::any_done};
 
 /// The figures of a log, retention not applied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -22,14 +22,26 @@ pub struct Stats {
     pub newest: Option<f64>,
     /// Findings of the scan that counted; damaged facts are in no other figure.
     pub anomalies: u64,
+    /// The figures of each part, of a log whose kinds live in different places; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport<Stats>>,
 }
 
 impl Log {
     /// Counts what stands in the log. It costs a scan: everything is looked at. A backend that cannot scan is read instead.
     ///
     /// # Errors
-    /// `NotFound` if there is no log yet; whatever keeps it from being looked at.
+    /// `NotFound` if there is no log yet; whatever keeps it from being looked at. That one part of several failed is in the
+    /// figures.
     pub async fn stats(&self) -> Result<Stats> {
+        let mut parts = Vec::new();
+        for (kinds, part) in self.parts() {
+            parts.push(PartReport::new(kinds, part.address(), part.own_stats().await));
+        }
+        if parts.is_empty() { self.own_stats().await } else { any_done(parts).map(Stats::of_parts) }
+    }
+
+    async fn own_stats(&self) -> Result<Stats> {
         let report = match self.backend().scan(ScanOptions::default()).await {
             Ok(report) => report,
             Err(error) if error.kind() == ErrorKind::Unsupported => return self.stats_by_reading().await,
@@ -65,6 +77,22 @@ impl Log {
 }
 
 impl Stats {
+    fn of_parts(parts: Vec<PartReport<Stats>>) -> Self {
+        let mut whole = Stats::default();
+        for part in parts.iter().filter_map(|part| part.report.as_ref()) {
+            whole.entries += part.entries;
+            whole.bytes += part.bytes;
+            whole.anomalies += part.anomalies;
+            for (kind, count) in &part.by_kind {
+                *whole.by_kind.entry(kind).or_default() += count;
+            }
+            whole.oldest = [whole.oldest, part.oldest].into_iter().flatten().reduce(f64::min);
+            whole.newest = [whole.newest, part.newest].into_iter().flatten().reduce(f64::max);
+        }
+        whole.parts = parts;
+        whole
+    }
+
     fn count(&mut self, entry: &Entry) {
         let at = entry.fact.timestamp().seconds();
         self.entries += 1;

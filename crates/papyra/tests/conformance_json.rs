@@ -1,5 +1,5 @@
 //! The contract, kept by a log in one file.
 
-use papyra::backend::file::{FileConfig, JsonLog};
+use papyra::backend::file::{FileConfig, FileLog};
 
-papyra::conformance!(|dir| JsonLog::new(FileConfig::new(dir.join("log.ndjson"))));
+papyra::conformance!(|dir| FileLog::new(FileConfig::new(dir.join("log.ndjson"))));

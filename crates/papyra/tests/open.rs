@@ -117,7 +117,12 @@ fn what_is_shown_reads_back_as_the_same() {
         assert!(!shown.contains(char::is_control), "{shown:?}");
         assert_eq!(shown.parse::<Dsn>().unwrap_or_else(|error| panic!("{shown}: {error}")), dsn, "{shown}");
     }
-    for text in ["memory:", "redis://h:1,[::1]:2/0?prefix=a%20b", "json:./x?durability=synced&max_line=4MiB"] {
+    for text in [
+        "memory:",
+        "redis://h:1,[::1]:2/0?prefix=a%20b",
+        "json:./x?durability=synced&max_line=4MiB",
+        "rotating:./log?segment_bytes=1MiB&segment_records=9&segment_age=1d&max_segments=8",
+    ] {
         assert_eq!(dsn(text).to_string(), text);
     }
 }
@@ -225,7 +230,13 @@ async fn unknown_options_and_schemes_are_answered_with_the_nearest() {
         ("memory:?max_line=1MiB", "unknown option `max_line` of a `memory:` log"),
         ("jsn:./x", "unknown scheme `jsn:`, did you mean `json:`?"),
         ("postgres://h", "unknown scheme `postgres:`"),
-        ("rotating:./log", "logs of the scheme `rotating:` are not in this version yet"),
+        ("rotating:./log?segment_bytes=10", "the option `segment_bytes`: 10 is less than 1KiB"),
+        ("rotating:./log?segment_byte=1MiB", "unknown option `segment_byte`, did you mean `segment_bytes`?"),
+        ("rotating:./log?segment_age=0", "the option `segment_age`: it must be longer than 0"),
+        ("rotating:./log?max_segments=0", "the option `max_segments`: it must be at least 1"),
+        ("rotating:./log?segment_records=many", "the option `segment_records`: "),
+        ("rotating:./log?max_line=1GiB", "the option `max_line`: 1GiB is not between 1KiB and 64MiB"),
+        ("json:./x?segment_bytes=1MiB", "unknown option `segment_bytes` of a `json:` log"),
         ("redis://h", "logs of the scheme `redis:` are not in this version yet"),
         ("memory:?durability=synced", "the option `durability`: a log in memory cannot be synced"),
         ("json:./x?max_line=1GiB", "the option `max_line`: 1GiB is not between 1KiB and 64MiB"),
@@ -253,14 +264,19 @@ async fn opening_touches_nothing() {
 }
 
 #[tokio::test]
-async fn a_directory_is_no_single_file() {
+async fn a_directory_is_no_single_file_and_a_file_no_directory() {
     let dir = tempfile::tempdir().unwrap();
     let bare = Dsn::for_path(dir.path());
-    assert_eq!(bare.scheme(), "rotating");
-    assert_eq!(Schemes::new().open_dsn(&bare).await.unwrap_err().kind(), ErrorKind::Config);
-    let error = papyra::open(&format!("json:{}", dir.path().display())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("is a directory"), "{error}");
+    assert_eq!(Schemes::new().open_dsn(&bare).await.unwrap().backend().name(), "rotating");
+    let file = dir.path().join("facts.ndjson");
+    fs::write(&file, "").unwrap();
+    for (scheme, path, is, cure) in
+        [("json", dir.path(), "is a directory", "`rotating:`"), ("rotating", &*file, "is a file", "`json:`")]
+    {
+        let error = papyra::open(&format!("{scheme}:{}", path.display())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(is) && error.cure().unwrap().contains(cure), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -273,7 +289,7 @@ async fn a_program_registers_its_own_scheme_with_its_options() {
         Ok(Memory::new())
     }
     let schemes = Schemes::new().with_options("PG:", ["table"], open_pg);
-    assert_eq!(schemes.names().collect::<Vec<_>>(), ["json", "memory", "pg"]);
+    assert_eq!(schemes.names().collect::<Vec<_>>(), ["json", "memory", "pg", "rotating"]);
     let address = "pg://user:pw@host:5432/db?table=a%20b&durability=synced&retention.max_records=3";
     let log = schemes.open(address).await.unwrap();
     assert_eq!(log.retention().all.max_records, Some(3));
@@ -433,16 +449,10 @@ fn unknown_variables_only_warn() {
 #[tokio::test]
 async fn what_this_version_cannot_do_is_said_and_not_ignored() {
     let schemes = Schemes::new();
-    for flags in [[("kind.dead_letter.url", "memory:")], [("spool.path", "./spool")]] {
-        let mut sources = Sources::without_files().flag("url", "memory:");
-        for (name, value) in flags {
-            sources = sources.flag(name, value);
-        }
-        let config = Config::load(sources).unwrap();
-        let error = config.open(&schemes).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("not in this version yet"), "{error}");
-    }
+    let sources = Sources::without_files().flag("url", "memory:").flag("spool.path", "./spool");
+    let error = Config::load(sources).unwrap().open(&schemes).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("not in this version yet"), "{error}");
     let config = Config::load(Sources::without_files().flag("kind.audit.url", "json:./audits")).unwrap();
     assert_eq!(config.kind_url(Kind::Audit).unwrap().value.to_string(), "json:./audits");
     assert_eq!(config.open(&schemes).await.unwrap_err().to_string(), "no log is named");

@@ -1,7 +1,5 @@
 //! Batches into the log, and what is told about them.
 
-use std::ops::Range;
-
 use papyra::{Error, ErrorKind, Fact, Log, Outcome};
 
 use super::{AppendArgs, remarks};
@@ -16,6 +14,8 @@ use crate::{
 const MAX_FACTS: usize = 1024;
 /// The same in bytes of input.
 const MAX_BYTES: usize = 1 << 20;
+/// How many lines are listed one by one.
+const MAX_LISTED: usize = 20;
 
 /// Facts that go together, with the numbers of their lines.
 #[derive(Default)]
@@ -49,7 +49,7 @@ pub(super) struct Writer {
     /// The first line that was left out, and why.
     first_skipped: Option<(u64, String)>,
     /// The lines of the batch that failed, and whether they may nevertheless survive.
-    failed: Option<(u64, u64, Outcome)>,
+    failed: Option<Lines>,
 }
 
 impl Writer {
@@ -114,13 +114,43 @@ impl Writer {
                         parts.push(part.start..middle);
                     }
                 }
+                Err(error) if error.fates().is_some_and(|fates| fates.positions.len() == part.len()) => {
+                    let (facts, numbers) = (&batch.facts[part.clone()], &batch.numbers[part]);
+                    let again = self.sort_out(facts, numbers, &error)?;
+                    // Each of these facts goes to one part, which refuses them all or none.
+                    Box::pin(self.write(again)).await?;
+                    if self.failed.is_some() {
+                        return Err(error.into());
+                    }
+                }
                 Err(error) => {
-                    self.failed = lines(&batch.numbers, part).map(|(first, last)| (first, last, error.outcome()));
+                    self.failed = Lines::of(&batch.numbers[part], error.outcome());
                     return Err(error.into());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Some parts of the log took their facts, and others did not. Gives those that are to be tried again, because one of them
+    /// is at fault.
+    fn sort_out(&mut self, facts: &[Fact], numbers: &[u64], error: &Error) -> Result<Batch, Failure> {
+        let mut again = Batch::default();
+        let Some(fates) = error.fates() else { return Ok(again) };
+        let written = fates.positions.iter().zip(numbers).filter_map(|(place, number)| Some((*number, (*place)?)));
+        let (written, positions): (Vec<u64>, Vec<papyra::Position>) = written.unzip();
+        self.appended += written.len() as u64;
+        self.acknowledge(&written, &positions)?;
+        for refusal in &fates.refusals {
+            let own = refusal.facts.iter().filter_map(|at| Some((*numbers.get(*at)?, facts.get(*at)?)));
+            if refusal.error.kind() == ErrorKind::Invalid && refusal.error.outcome() == Outcome::NotWritten {
+                own.for_each(|(number, fact)| again.push(number, fact.clone(), 0));
+            } else {
+                let numbers: Vec<u64> = own.map(|(number, _)| number).collect();
+                self.failed = self.failed.take().or(Lines::of(&numbers, refusal.error.outcome()));
+            }
+        }
+        Ok(again)
     }
 
     fn acknowledge(&mut self, numbers: &[u64], positions: &[papyra::Position]) -> Result<(), Failure> {
@@ -166,12 +196,12 @@ impl Writer {
             Err(failure) => failure,
         };
         notes.failure(&failure);
-        match self.failed {
-            Some((first, last, Outcome::NotWritten)) => {
-                notes.warning(&format!("appended {facts}, safely written; nothing of the lines {first} to {last} is"));
+        match &self.failed {
+            Some(Lines { text, outcome: Outcome::NotWritten }) => {
+                notes.warning(&format!("appended {facts}, safely written; nothing of {text} is"));
             }
-            Some((first, last, Outcome::Unknown)) => notes.warning(&format!(
-                "appended {facts}, safely written; the lines {first} to {last} may be in the log or not: look before sending them again"
+            Some(Lines { text, outcome: Outcome::Unknown }) => notes.warning(&format!(
+                "appended {facts}, safely written; {text} may be in the log or not: look before sending them again"
             )),
             None if self.appended > 0 || matches!(failure, Failure::Stopped(_)) => {
                 notes.warning(&format!("appended {facts}, safely written"));
@@ -182,10 +212,26 @@ impl Writer {
     }
 }
 
-/// The first and last line of a part of a batch.
-fn lines(numbers: &[u64], part: Range<usize>) -> Option<(u64, u64)> {
-    let numbers = &numbers[part];
-    numbers.first().copied().zip(numbers.last().copied())
+/// Lines whose facts were not acknowledged, in words, and whether they may nevertheless survive.
+struct Lines {
+    text: String,
+    outcome: Outcome,
+}
+
+impl Lines {
+    fn of(numbers: &[u64], outcome: Outcome) -> Option<Self> {
+        let (first, last) = (*numbers.first()?, *numbers.last()?);
+        // Lines between them may have gone to another part of the log.
+        let text = if last - first < numbers.len() as u64 || numbers.len() > MAX_LISTED {
+            let count =
+                if last - first < numbers.len() as u64 { String::new() } else { format!("{} of ", numbers.len()) };
+            format!("{count}the lines {first} to {last}")
+        } else {
+            let all: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            format!("the lines {}", all.join(", "))
+        };
+        Some(Lines { text, outcome })
+    }
 }
 
 fn count(n: u64, what: &str) -> String {

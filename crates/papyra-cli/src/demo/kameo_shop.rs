@@ -1,8 +1,6 @@
 //! The actor system of the demo as an ordinary kameo program, but for the word `observed` where it spawns, and two hooks in
 //! the worker: with them, all that its incarnations live through is seen.
 
-use std::time::Duration;
-
 use papyra::Recorder;
 use papyra_kameo::{
     ObservedRef, Observer, SpawnObserved,
@@ -24,8 +22,8 @@ pub(super) struct KameoShop {
 }
 
 impl super::Shop for KameoShop {
-    async fn open(recorder: &Recorder, audit_every: Duration) -> papyra::Result<Self> {
-        let observer = Observer::start(recorder).system(SYSTEM).audit_every(audit_every).await?;
+    async fn open(recorder: &Recorder) -> papyra::Result<Self> {
+        let observer = Observer::start(recorder).system(SYSTEM).await?;
         let shop = Shop::spawn_observed(&observer, Some(SHOP), observer.clone());
         shop.ask(Hire).await.map_err(broken)?;
         Ok(KameoShop { observer, shop })
@@ -36,7 +34,11 @@ impl super::Shop for KameoShop {
     }
 
     async fn send_home(&self, worker: usize) -> papyra::Result<()> {
-        self.shop.tell(SendHome { worker }).await.map_err(broken)
+        // It ends when its supervisor has heard of it, so whoever waits for that must not be the supervisor.
+        if let Some(worker) = self.shop.ask(SendHome { worker }).await.map_err(broken)? {
+            ended(&worker).await;
+        }
+        Ok(())
     }
 
     fn audit(&self) {
@@ -46,13 +48,18 @@ impl super::Shop for KameoShop {
     async fn close(self) -> papyra::Result<()> {
         let workers = self.shop.ask(Close).await.map_err(broken)?;
         self.shop.stop_gracefully().await.map_err(broken)?;
-        self.shop.wait_for_shutdown().await;
+        ended(&self.shop).await;
         for worker in workers {
-            worker.wait_for_shutdown().await;
+            ended(&worker).await;
         }
         self.observer.stop().await;
         Ok(())
     }
+}
+
+/// Waits until an actor takes no messages any more, and until its observer is told of its end, which is later.
+async fn ended<A: Actor>(actor: &ObservedRef<A>) {
+    actor.wait_for_shutdown_with_result(|_| ()).await;
 }
 
 struct Shop {
@@ -100,13 +107,12 @@ impl Message<Place> for Shop {
 }
 
 impl Message<SendHome> for Shop {
-    type Reply = ();
+    type Reply = Option<ObservedRef<Worker>>;
 
-    async fn handle(&mut self, SendHome { worker }: SendHome, _: &mut Context<Self, ()>) {
-        // Its end is not awaited: it ends when its supervisor, which is busy with this message, has heard of it.
-        if let Some(worker) = self.workers.get(worker - 1) {
-            let _ = worker.stop_gracefully().await;
-        }
+    async fn handle(&mut self, SendHome { worker }: SendHome, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let worker = self.workers.get(worker - 1)?;
+        let _ = worker.stop_gracefully().await;
+        Some(worker.clone())
     }
 }
 

@@ -1,7 +1,5 @@
 //! The actor system of the demo: an ordinary ractor program, but for the word `observed` where it spawns.
 
-use std::time::Duration;
-
 use papyra::Recorder;
 use papyra_ractor::{
     ObservedRef, Observer, SpawnObserved,
@@ -19,8 +17,8 @@ pub(super) struct RactorShop {
 }
 
 impl super::Shop for RactorShop {
-    async fn open(recorder: &Recorder, audit_every: Duration) -> papyra::Result<Self> {
-        let observer = Observer::start(recorder).system(SYSTEM).audit_every(audit_every).await?;
+    async fn open(recorder: &Recorder) -> papyra::Result<Self> {
+        let observer = Observer::start(recorder).system(SYSTEM).await?;
         let shop = Shop { observer: observer.clone() };
         let spawned = Shop::spawn_observed(&observer, Some(SHOP.to_owned()), shop, ()).await;
         let (shop, closed) = spawned.map_err(broken)?;

@@ -158,6 +158,12 @@ fn fresh_directory() -> Result<PathBuf> {
         match create(&directory) {
             Ok(()) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // A directory for it that is not there is not a log that is not there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!("cannot create the directory `{}`", directory.display());
+                let error = Error::new(ErrorKind::Create, message).with_source(error);
+                return Err(error.with_cure("correct TMPDIR, or name a file with --path"));
+            }
             Err(error) => return Err(Error::io("create the directory", &directory, error)),
         }
     }

@@ -24,14 +24,21 @@ pub(super) async fn run(log: &Log, wanted: Wanted, mut form: Form, session: &mut
     let mut options = wanted.options.clone();
     options.after = here.max(options.after);
     let mut entries = log.follow(options);
-    while let Some(entry) = entries.next().await {
-        let entry = entry?;
+    // `| head` goes while we wait, and the next entry may never come.
+    let nobody_reads = session.out.nobody_reads();
+    tokio::pin!(nobody_reads);
+    loop {
+        let entry = tokio::select! {
+            biased;
+            entry = entries.next() => entry,
+            failure = &mut nobody_reads => return Err(failure),
+        };
+        let Some(entry) = entry.transpose()? else { return Ok(ExitCode::Done) };
         if wanted.filter.accepts(&entry.fact) {
             form.print(&entry, &mut session.out)?;
             session.out.flush()?;
         }
     }
-    Ok(ExitCode::Done)
 }
 
 /// Prints what is there, up to a position.

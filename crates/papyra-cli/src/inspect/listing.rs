@@ -29,7 +29,8 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
     options.after = range.position()?;
     let wanted = Wanted { options, filter: filter.and(rest), limit: range.limit };
     let mut form = Form::new(kind, when, session.output(), &session.out);
-    let log = session.open().await?;
+    // Positions are those of the place in which the kind lives.
+    let log = session.open().await?.for_kind(kind).clone();
     if range.follow {
         return follow::run(&log, wanted, form, session).await;
     }

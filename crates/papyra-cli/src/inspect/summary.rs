@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use papyra::{Audit, Fact, Kind, Log, ReadOptions};
+use papyra::{Audit, Entry, Fact, Kind, Log, Progress, ReadOptions};
 use serde::Serialize;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     listing::tell_skipped,
     text::{self, count},
 };
-use crate::{args::Output, exit::ExitCode, failure::Failure, report, session::Session, when::When};
+use crate::{args::Output, exit::ExitCode, failure::Failure, parts::Unread, report, session::Session, when::When};
 
 /// How many event types are counted each for itself: their names come from the log, and a log may hold any number.
 const MAX_TYPES: usize = 1_000;
@@ -46,10 +46,12 @@ struct Figures {
 pub(super) async fn run(args: SummaryArgs, session: &mut Session) -> Result<ExitCode, Failure> {
     let (when, since, filter) = args.span.understand()?;
     let log = session.open().await?;
-    let summary = summarize(&log, since, &filter).await?;
+    let bar = session.notes.bar("reading");
+    let (summary, unread) = summarize(&log, since, &filter, &bar.progress()).await?;
+    drop(bar);
     match session.output() {
         Some(Output::Json | Output::Ndjson) => {
-            let json = report::document("papyra.summary/1", ExitCode::Done, &summary)?;
+            let json = report::document("papyra.summary/1", unread.verdict(), &summary)?;
             session.out.line(&json)?;
         }
         Some(Output::Table) | None => {
@@ -60,17 +62,25 @@ pub(super) async fn run(args: SummaryArgs, session: &mut Session) -> Result<Exit
     }
     session.out.flush()?;
     tell_skipped(session, summary.skipped);
-    Ok(ExitCode::Done)
+    unread.tell(&session.notes);
+    Ok(unread.verdict())
 }
 
-async fn summarize(log: &Log, since: Option<f64>, filter: &Filter) -> Result<Summary, Failure> {
+async fn summarize(
+    log: &Log,
+    since: Option<f64>,
+    filter: &Filter,
+    progress: &Progress,
+) -> Result<(Summary, Unread), Failure> {
     let mut options = ReadOptions::newest_first();
     options.since = since;
     let mut summary = Summary { log: log.address(), ..Summary::default() };
     summary.counts = Kind::KNOWN.iter().map(|kind| (kind.as_str(), 0)).collect();
     let mut entries = log.read(options);
+    let mut unread = Unread::default();
     while let Some(entry) = entries.next().await {
-        let fact = entry?.fact;
+        let Some(Entry { fact, bytes, .. }) = unread.sort_out(log, entry)? else { continue };
+        progress.add(bytes);
         if !filter.accepts(&fact) {
             continue;
         }
@@ -90,7 +100,7 @@ async fn summarize(log: &Log, since: Option<f64>, filter: &Filter) -> Result<Sum
         }
     }
     summary.skipped = entries.skipped();
-    Ok(summary)
+    Ok((summary, unread))
 }
 
 impl Figures {
@@ -160,7 +170,7 @@ mod tests {
             DeadLetter::new("local://1", "Ping").at(at(25.0)).into(),
         ];
         log.append(&facts).await.unwrap();
-        let summary = summarize(&log, None, &Filter::default()).await.unwrap();
+        let (summary, _) = summarize(&log, None, &Filter::default(), &Progress::new()).await.unwrap();
         let expected = [
             "Actors: total=2 alive=? stopping=? restarting=?",
             "Dead letters: ?",
@@ -177,7 +187,7 @@ mod tests {
         let facts: Vec<Fact> =
             (0..MAX_TYPES + 50).map(|n| Event::new("local://1", format!("Type{n}")).into()).collect();
         log.append(&facts).await.unwrap();
-        let summary = summarize(&log, None, &Filter::default()).await.unwrap();
+        let (summary, _) = summarize(&log, None, &Filter::default(), &Progress::new()).await.unwrap();
         assert_eq!(summary.event_types.len(), MAX_TYPES + 1);
         assert_eq!(summary.event_types[OTHERS], 50);
     }

@@ -5,12 +5,15 @@ use papyra::{Entry, Fact, Kind};
 use super::text::{count, name};
 use crate::{safe, when::When};
 
+/// The width of a time, whatever the zone.
+const TIME: (&str, usize) = ("TIME", When::WIDTH);
+
 /// Titles and widths; the last column is as wide as it is.
 type Columns = &'static [(&'static str, usize)];
 
-const EVENTS: Columns = &[("TIME", 24), ("POSITION", 8), ("EVENT", 16), ("ACTOR", 28), ("PAYLOAD", 0)];
+const EVENTS: Columns = &[TIME, ("POSITION", 8), ("EVENT", 16), ("ACTOR", 28), ("PAYLOAD", 0)];
 const AUDITS: Columns = &[
-    ("TIME", 24),
+    TIME,
     ("POSITION", 8),
     ("SYSTEM", 12),
     ("TOTAL", 6),
@@ -21,7 +24,7 @@ const AUDITS: Columns = &[
     ("HEALTH", 0),
 ];
 const DEAD_LETTERS: Columns =
-    &[("TIME", 24), ("POSITION", 8), ("TARGET", 28), ("TYPE", 24), ("WHY", 15), ("COUNT", 5), ("PAYLOAD", 0)];
+    &[TIME, ("POSITION", 8), ("TARGET", 28), ("TYPE", 24), ("WHY", 15), ("COUNT", 5), ("PAYLOAD", 0)];
 
 fn columns(kind: Kind) -> Columns {
     match kind {
@@ -81,20 +84,24 @@ mod tests {
 
     #[test]
     fn every_row_stands_below_its_header() {
-        let when = When::in_zone("UTC").unwrap();
         let at = Timestamp::from_seconds(1_700_000_000.5).unwrap();
         let facts: [Fact; 3] = [
             Event::new("local://1", "ActorStarted").at(at.clone()).into(),
             Audit::new("local").at(at.clone()).into(),
             DeadLetter::new("local://1", "Ping").at(at).into(),
         ];
-        for fact in facts {
-            let header = header(fact.kind());
-            let (kind, row) = (fact.kind(), row(&Entry::new(Position::from_seq(12), fact, 0), &when));
-            assert!(row.starts_with("2023-11-14T22:13:20.500Z  12"), "{row}");
-            for (title, _) in columns(kind) {
-                let column = header.find(title).unwrap();
-                assert!(column == 0 || row.as_bytes()[column - 1] == b' ' && row.as_bytes()[column] != b' ', "{row}");
+        for (zone, time) in [("UTC", "2023-11-14T22:13:20.500Z "), ("Asia/Kathmandu", "2023-11-15T03:58:20.500+05:45 ")]
+        {
+            let when = When::in_zone(zone).unwrap();
+            for fact in &facts {
+                let header = header(fact.kind());
+                let row = row(&Entry::new(Position::from_seq(12), fact.clone(), 0), &when);
+                assert!(row.starts_with(time), "{row}");
+                for (title, _) in columns(fact.kind()) {
+                    let column = header.find(title).unwrap();
+                    let (before, first) = (column.checked_sub(1).map(|at| row.as_bytes()[at]), row.as_bytes()[column]);
+                    assert!(before.is_none_or(|before| before == b' ') && first != b' ', "{row}");
+                }
             }
         }
     }

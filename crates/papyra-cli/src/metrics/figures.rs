@@ -1,9 +1,9 @@
 //! The log's own figures.
 
-use papyra::{Log, Stats};
+use papyra::{Log, PartReport, Stats};
 use serde::Serialize;
 
-use crate::{failure::Failure, safe, when::When};
+use crate::{console::Notes, exit::ExitCode, failure::Failure, parts, safe, when::When};
 
 /// The figures of a log, and that they come from the log itself.
 #[derive(Serialize)]
@@ -22,25 +22,51 @@ impl Figures {
         Ok(Figures { source: "log", backend: log.backend().name().to_owned(), log: log.address(), stats })
     }
 
+    /// How a command ends that shows them.
+    pub(crate) fn verdict(&self) -> ExitCode {
+        parts::verdict(&self.stats.parts, ExitCode::Done)
+    }
+
+    /// Says of which parts there are no figures.
+    pub(crate) fn tell_failures(&self, notes: &Notes) {
+        parts::tell(&self.stats.parts, notes);
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
-        let stats = &self.stats;
-        let time = |seconds: Option<f64>| match (seconds, When::in_zone("UTC")) {
-            (Some(seconds), Ok(utc)) => utc.rfc3339(seconds),
-            (Some(seconds), Err(_)) => seconds.to_string(),
-            (None, _) => "-".to_owned(),
-        };
         let mut lines = vec![
             format!("source: {} (the log itself; no running service was asked)", self.source),
             format!("backend: {}", safe::text(&self.backend)),
-            format!("entries: {}", stats.entries),
         ];
-        lines.extend(stats.by_kind.iter().map(|(kind, count)| format!("entries_{kind}: {count}")));
-        lines.extend([
-            format!("bytes: {}", stats.bytes),
-            format!("oldest: {}", time(stats.oldest)),
-            format!("newest: {}", time(stats.newest)),
-            format!("anomalies: {}", stats.anomalies),
-        ]);
+        lines.extend(figures(&self.stats));
+        for part in &self.stats.parts {
+            lines.push(format!("{}: {}", parts::name(part), safe::text(&part.log)));
+            lines.extend(of_part(part).into_iter().map(|line| format!("  {line}")));
+        }
         lines
     }
+}
+
+fn of_part(part: &PartReport<Stats>) -> Vec<String> {
+    match (&part.report, &part.error) {
+        (Some(stats), _) => figures(stats),
+        (None, Some(error)) => vec![format!("no figures: {}", safe::text(&error.message))],
+        (None, None) => Vec::new(),
+    }
+}
+
+fn figures(stats: &Stats) -> Vec<String> {
+    let time = |seconds: Option<f64>| match (seconds, When::in_zone("UTC")) {
+        (Some(seconds), Ok(utc)) => utc.rfc3339(seconds),
+        (Some(seconds), Err(_)) => seconds.to_string(),
+        (None, _) => "-".to_owned(),
+    };
+    let mut lines = vec![format!("entries: {}", stats.entries)];
+    lines.extend(stats.by_kind.iter().map(|(kind, count)| format!("entries_{kind}: {count}")));
+    lines.extend([
+        format!("bytes: {}", stats.bytes),
+        format!("oldest: {}", time(stats.oldest)),
+        format!("newest: {}", time(stats.newest)),
+        format!("anomalies: {}", stats.anomalies),
+    ]);
+    lines
 }

@@ -35,16 +35,19 @@ pub(crate) async fn run(args: MetricsArgs, mut session: Session) -> Result<ExitC
             let log = session.open().await?;
             let figures = figures::Figures::of(&log).await?;
             if json || matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
-                let json = report::document("papyra.metrics/1", ExitCode::Done, &figures)?;
+                let json = report::document("papyra.metrics/1", figures.verdict(), &figures)?;
                 session.out.line(&json)?;
             } else {
                 for line in figures.lines() {
                     session.out.line(&line)?;
                 }
             }
+            session.out.flush()?;
+            figures.tell_failures(&session.notes);
+            return Ok(figures.verdict());
         }
         What::Reset => session.out.line(
-            "Nothing to reset: counters live in the process that counts, and no running service was named. \
+            "Nothing to reset: counters live in the process that counts, and no running service was asked. \
              The log's own figures are no counters.",
         )?,
     }

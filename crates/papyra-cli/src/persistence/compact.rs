@@ -9,7 +9,7 @@ use papyra::{
 };
 use serde::Serialize;
 
-use crate::{console::Out, exit::ExitCode, failure::Failure, report, session::Session};
+use crate::{console::Out, exit::ExitCode, failure::Failure, parts, report, session::Session};
 
 /// What to drop.
 #[derive(Debug, Args)]
@@ -58,26 +58,45 @@ pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitC
     let settings = session.config()?;
     report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let retention = args.over(*log.retention());
-    let configured = !retention.is_unlimited();
+    let configured = !each_is_unlimited(&log, |log| args.over(*log.retention()));
     let report = if configured {
-        let config = CompactionConfig::new(retention, log.now())
-            .allow_empty(args.allow_empty)
-            .dry_run(args.dry_run)
-            .ignore_groups(args.ignore_groups);
         let bar = session.notes.bar("compacting");
-        Some(log.compact_as(&config.with_progress(bar.progress())).await?)
+        let config = |log: &Log| {
+            let config = CompactionConfig::new(args.over(*log.retention()), log.now()).with_progress(bar.progress());
+            config.allow_empty(args.allow_empty).dry_run(args.dry_run).ignore_groups(args.ignore_groups)
+        };
+        Some(each(&log, config).await?)
     } else {
         must_exist(&log).await?;
         None
     };
     let compacted = Compacted { log: log.address(), dry_run: args.dry_run, configured, report };
-    report::deliver(&mut session, SCHEMA, ExitCode::Done, &compacted, args.report.as_deref(), |out| {
+    let parts = compacted.report.as_ref().map_or(&[] as &[_], |report| &report.parts);
+    let verdict = parts::verdict(parts, ExitCode::Done);
+    let delivered = report::deliver(&mut session, SCHEMA, verdict, &compacted, args.report.as_deref(), |out| {
         match &compacted.report {
-            Some(report) => print(report, args.dry_run, out),
+            Some(report) => print_all(report, args.dry_run, out),
             None => out.headline(NOTHING_CONFIGURED),
         }
-    })
+    });
+    parts::tell(parts, &session.notes);
+    delivered
+}
+
+/// Compacts a log, or each of its parts under a configuration of its own.
+pub(super) async fn each(log: &Log, config: impl Fn(&Log) -> CompactionConfig) -> papyra::Result<CompactionReport> {
+    match log.parts().next() {
+        None => log.compact_as(&config(log)).await,
+        Some(_) => log.compact_parts(config).await,
+    }
+}
+
+/// Whether nothing is to be dropped of a log, or of any of its parts.
+pub(super) fn each_is_unlimited(log: &Log, retention: impl Fn(&Log) -> Retention) -> bool {
+    match log.parts().next() {
+        None => retention(log).is_unlimited(),
+        Some(_) => log.parts().all(|(_, part)| retention(part).is_unlimited()),
+    }
 }
 
 impl CompactArgs {
@@ -99,8 +118,16 @@ async fn must_exist(log: &Log) -> Result<(), Failure> {
     }
 }
 
+/// Prints what became of the log, or of each of its parts.
+pub(super) fn print_all(report: &CompactionReport, dry_run: bool, out: &mut Out) -> Result<(), Failure> {
+    match &*report.parts {
+        [] => print(report, dry_run, out),
+        parts => parts::print(parts, out, |report, out| print(report, dry_run, out)),
+    }
+}
+
 /// Prints the figures under the names that existing scripts know.
-pub(super) fn print(report: &CompactionReport, dry_run: bool, out: &mut Out) -> Result<(), Failure> {
+fn print(report: &CompactionReport, dry_run: bool, out: &mut Out) -> Result<(), Failure> {
     out.headline(if dry_run { "Compaction planned, nothing was changed" } else { "Compaction completed" })?;
     for (name, figure) in [
         ("before_records", report.before_records),

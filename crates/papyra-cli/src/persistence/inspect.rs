@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
-use papyra::{Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule};
+use papyra::{ErrorKind, Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule};
 use serde::Serialize;
 
 use crate::{
-    args::Output, exit::ExitCode, failure::Failure, metrics::figures::Figures, report, safe, session::Session,
+    args::Output, exit::ExitCode, failure::Failure, metrics::figures::Figures, parts::Unread, report, safe,
+    session::Session,
 };
 
 /// What to look at.
@@ -31,6 +32,9 @@ struct Found {
     events_sampled: usize,
     audits_sampled: usize,
     dead_letters_sampled: usize,
+    /// The parts of a log whose kinds live in different places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Place>,
     /// The kinds of which there may be more.
     capped: Vec<&'static str>,
     /// The log's own figures.
@@ -39,6 +43,15 @@ struct Found {
     /// What this process did to the log, which is next to nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<MetricsSnapshot>,
+}
+
+/// A part: what keeps it, under which retention.
+#[derive(Serialize)]
+struct Place {
+    kinds: Vec<&'static str>,
+    backend: String,
+    log: String,
+    retention: BTreeMap<&'static str, Limits>,
 }
 
 #[derive(Serialize)]
@@ -53,8 +66,9 @@ pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitC
     let mut capped = Vec::new();
     let mut skipped = 0;
     let mut sampled = [0; Kind::KNOWN.len()];
+    let mut unread = Unread::default();
     for (count, kind) in sampled.iter_mut().zip(Kind::KNOWN) {
-        let (found, damaged) = sample(&log, kind, args.limit).await?;
+        let Some((found, damaged)) = sample(&log, kind, args.limit, &mut unread).await? else { continue };
         *count = found;
         // Each of the reads may have met the same damage.
         skipped = damaged.max(skipped);
@@ -70,12 +84,14 @@ pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitC
         events_sampled,
         audits_sampled,
         dead_letters_sampled,
+        parts: log.parts().map(|(kinds, part)| Place::of(kinds, part)).collect(),
         capped,
         figures: if args.show_metrics { Some(Figures::of(&log).await?) } else { None },
         metrics: args.show_metrics.then(|| log.metrics()),
     };
+    let verdict = found.figures.as_ref().map_or(ExitCode::Done, Figures::verdict).max(unread.verdict());
     if matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
-        let json = report::document("papyra.inspect/1", ExitCode::Done, &found)?;
+        let json = report::document("papyra.inspect/1", verdict, &found)?;
         session.out.line(&json)?;
     } else {
         for line in lines(&found) {
@@ -86,20 +102,46 @@ pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitC
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
     }
-    Ok(ExitCode::Done)
+    unread.tell(&session.notes);
+    Ok(verdict)
 }
 
-/// How many facts of a kind there are, counted up to a limit, and how many damaged lines were met.
-async fn sample(log: &Log, kind: Kind, limit: usize) -> Result<(usize, u64), Failure> {
+impl Place {
+    fn of(kinds: &[Kind], part: &Log) -> Self {
+        Place {
+            kinds: kinds.iter().map(|kind| kind.as_str()).collect(),
+            backend: part.backend().name().to_owned(),
+            log: part.address(),
+            retention: retention(part.retention()),
+        }
+    }
+}
+
+/// How many facts of a kind there are, counted up to a limit, and how many damaged lines were met; `None` if the part of a
+/// log in which they live cannot be read, or is not there yet.
+async fn sample(log: &Log, kind: Kind, limit: usize, unread: &mut Unread) -> Result<Option<(usize, u64)>, Failure> {
     let mut entries = log.read(ReadOptions::newest_first().kind(kind));
     let mut found = 0;
     while found < limit
         && let Some(entry) = entries.next().await
     {
-        entry?;
-        found += 1;
+        match entry {
+            Err(error) if error.kind() == ErrorKind::NotFound && exists(log).await => return Ok(None),
+            entry => match unread.sort_out(log, entry)? {
+                Some(_) => found += 1,
+                None => return Ok(None),
+            },
+        }
     }
-    Ok((found, entries.skipped()))
+    Ok(Some((found, entries.skipped())))
+}
+
+/// Whether any part of a log is there.
+async fn exists(log: &Log) -> bool {
+    match log.read(ReadOptions::newest_first()).next().await {
+        Some(Err(error)) => error.kind() != ErrorKind::NotFound,
+        _ => true,
+    }
 }
 
 fn retention(retention: &Retention) -> BTreeMap<&'static str, Limits> {
@@ -122,14 +164,12 @@ fn limits(rule: &Rule) -> Limits {
 
 fn lines(found: &Found) -> Vec<String> {
     let mut lines = vec![format!("backend: {}", safe::text(&found.backend))];
-    for (name, limits) in &found.retention {
-        let name = if *name == "all" { "retention".to_owned() } else { format!("retention.{name}") };
-        lines.push(format!(
-            "{name}: max_records={} max_age_seconds={} max_total_bytes={}",
-            or_none(limits.max_records),
-            or_none(limits.max_age_seconds),
-            or_none(limits.max_total_bytes)
-        ));
+    if found.parts.is_empty() {
+        lines.extend(rules(&found.retention));
+    }
+    for part in &found.parts {
+        lines.push(format!("part {}: {}", part.kinds.join(", "), safe::text(&part.log)));
+        lines.extend(rules(&part.retention).into_iter().map(|line| format!("  {line}")));
     }
     let sampled = [found.events_sampled, found.audits_sampled, found.dead_letters_sampled];
     for (kind, count) in Kind::KNOWN.iter().zip(sampled) {
@@ -143,6 +183,20 @@ fn lines(found: &Found) -> Vec<String> {
     if let Some(metrics) = &found.metrics {
         lines.push("counters: of this process only".to_owned());
         lines.extend(counters(metrics).map(|(name, value)| format!("{name}: {value}")));
+    }
+    lines
+}
+
+fn rules(retention: &BTreeMap<&'static str, Limits>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, limits) in retention {
+        let name = if *name == "all" { "retention".to_owned() } else { format!("retention.{name}") };
+        lines.push(format!(
+            "{name}: max_records={} max_age_seconds={} max_total_bytes={}",
+            or_none(limits.max_records),
+            or_none(limits.max_age_seconds),
+            or_none(limits.max_total_bytes)
+        ));
     }
     lines
 }
@@ -180,9 +234,10 @@ mod tests {
         let log = Log::memory();
         let facts: Vec<_> = (0..5).map(|n| Event::new("local://1", format!("E{n}")).into()).collect();
         log.append(&facts).await.unwrap();
-        assert_eq!(sample(&log, Kind::Event, 3).await.unwrap(), (3, 0));
-        assert_eq!(sample(&log, Kind::Event, 9).await.unwrap(), (5, 0));
-        assert_eq!(sample(&log, Kind::Audit, 9).await.unwrap(), (0, 0));
+        let mut unread = Unread::default();
+        assert_eq!(sample(&log, Kind::Event, 3, &mut unread).await.unwrap(), Some((3, 0)));
+        assert_eq!(sample(&log, Kind::Event, 9, &mut unread).await.unwrap(), Some((5, 0)));
+        assert_eq!(sample(&log, Kind::Audit, 9, &mut unread).await.unwrap(), Some((0, 0)));
     }
 
     #[test]
@@ -196,6 +251,7 @@ mod tests {
             events_sampled: 3,
             audits_sampled: 0,
             dead_letters_sampled: 1,
+            parts: Vec::new(),
             capped: vec!["event"],
             figures: None,
             metrics: Some(MetricsSnapshot::default()),

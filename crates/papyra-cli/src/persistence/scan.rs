@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use papyra::ScanOptions;
+use papyra::{ScanOptions, ScanReport};
 
-use crate::{exit::ExitCode, failure::Failure, findings, report, session::Session};
+use crate::{console::Out, exit::ExitCode, failure::Failure, findings, parts, report, session::Session};
 
 /// How to scan.
 #[derive(Debug, Args)]
@@ -32,12 +32,18 @@ pub(super) async fn run(args: ScanArgs, mut session: Session) -> Result<ExitCode
     let bar = session.notes.bar("scanning");
     let found = log.scan(options.with_progress(bar.progress())).await?;
     drop(bar);
-    let verdict = if found.is_clean() { ExitCode::Done } else { ExitCode::Anomalies };
+    let verdict = if found.anomalies_total == 0 { ExitCode::Done } else { ExitCode::Anomalies };
+    let verdict = parts::verdict(&found.parts, verdict);
     let printed = report::deliver(&mut session, SCHEMA, verdict, &found, args.report.as_deref(), |out| {
-        if found.is_clean() { out.headline(findings::HEALTHY) } else { findings::print(&found, out) }
+        if found.parts.is_empty() { print(&found, out) } else { parts::print(&found.parts, out, print) }
     });
     findings::tell_notes(&found, &session.notes);
+    parts::tell(&found.parts, &session.notes);
     printed
+}
+
+fn print(found: &ScanReport, out: &mut Out) -> Result<(), Failure> {
+    if found.is_clean() { out.headline(findings::HEALTHY) } else { findings::print(found, out) }
 }
 
 #[cfg(test)]

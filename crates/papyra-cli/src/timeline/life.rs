@@ -56,7 +56,8 @@ impl Life {
         self.moments += 1;
         let sum = match &entry.fact {
             Fact::DeadLetter(letter) => {
-                self.sums.dead_letters += letter.count.unwrap_or(1);
+                // A log may claim whatever it likes.
+                self.sums.dead_letters = self.sums.dead_letters.saturating_add(letter.count.unwrap_or(1));
                 return before.map(|before| at - before);
             }
             Fact::Event(event) => match event.event_type.as_str() {
@@ -125,6 +126,15 @@ mod tests {
 
     fn entry(n: u64, fact: impl Into<Fact>) -> Entry {
         Entry::new(Position::from_seq(n), fact.into(), 0)
+    }
+
+    #[test]
+    fn a_count_beyond_all_numbers_stays_the_largest() {
+        let mut life = Life::new("t://a", None);
+        for n in 0..2 {
+            life.take(&entry(n, DeadLetter::new("t://a", "Ping").with_count(u64::MAX)));
+        }
+        assert_eq!(life.sums.dead_letters, u64::MAX);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     help,
     inspect::{Span, document, tell_skipped},
+    parts::Unread,
     report,
     session::Session,
     when::When,
@@ -51,8 +52,9 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
         None => Shape::Text,
     };
     let mut printed = 0;
+    let mut unread = Unread::default();
     while let Some(entry) = entries.next().await {
-        let entry = entry?;
+        let Some(entry) = unread.sort_out(&log, entry)? else { continue };
         if !filter.accepts(&entry.fact) {
             continue;
         }
@@ -72,7 +74,7 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
     }
     match shape {
         Shape::Json => {
-            let sums = report::document("papyra.timeline/1", ExitCode::Done, &life.document(skipped))?;
+            let sums = report::document("papyra.timeline/1", unread.verdict(), &life.document(skipped))?;
             session.out.raw(if printed == 0 { JSON_BEGINS } else { "\n" })?;
             session.out.line(&format!("],{}", sums.trim_start_matches('{')))?;
         }
@@ -81,7 +83,8 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
     }
     session.out.flush()?;
     tell_skipped(&session, skipped);
-    Ok(ExitCode::Done)
+    unread.tell(&session.notes);
+    Ok(unread.verdict())
 }
 
 /// A life as JSON is one document, of which the moments come first: the sums are known at the end.

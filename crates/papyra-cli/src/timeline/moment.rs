@@ -9,6 +9,7 @@ use crate::{console::Out, failure::Failure, inspect::name, safe, when::When};
 
 /// The members of a payload that say most, in the order in which they are told.
 const TELLING: [&str; 5] = ["generation", "error", "reason", "how", "location"];
+const WIDTH: usize = When::WIDTH;
 /// How much of a text is shown on a line.
 const MAX_TEXT: usize = 160;
 
@@ -27,9 +28,9 @@ pub(crate) fn print(
         None => out.line(format!("[{at:.3}] {after:>9} {what} {about}").trim_end()),
         Some(when) => {
             if first {
-                out.headline(&format!("{:<29}  {:>9}  {:<16}  ABOUT", "TIME", "AFTER", "WHAT"))?;
+                out.headline(&format!("{:<WIDTH$}  {:>9}  {:<16}  ABOUT", "TIME", "AFTER", "WHAT"))?;
             }
-            out.line(format!("{:<29}  {after:>9}  {what:<16}  {about}", when.rfc3339(at)).trim_end())
+            out.line(format!("{:<WIDTH$}  {after:>9}  {what:<16}  {about}", when.rfc3339(at)).trim_end())
         }
     }
 }

@@ -40,6 +40,7 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
         ExitCode::NoLog => vec![
             lab.run(&["persistence", "scan", "--path", "missing.ndjson"], "").code,
             lab.run(&["persistence", "compact", "--max-records", "1", "--path", "missing.ndjson"], "").code,
+            lab.run(&["backup", "create", "--to", "backups", "--path", "missing.ndjson"], "").code,
         ],
         // Nothing of this version speaks to a server, but a check may be given too little time.
         ExitCode::Unavailable => vec![stubborn::run_silent(&["doctor", "run", "--timeout", "1ms"])],
@@ -85,8 +86,16 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
             follower.line();
             vec![follower.end_with(if code == ExitCode::Interrupted { "INT" } else { "TERM" })]
         }
-        // Backups and thresholds come with later commands; 4 has no meaning yet.
-        ExitCode::Reserved | ExitCode::BackupMismatch | ExitCode::Threshold => Vec::new(),
+        ExitCode::BackupMismatch => {
+            let made = lab.on_log(&["backup", "create", "--to", "backups", "-o", "json"]).json();
+            lab.write(&format!("backups/{}/data/stranger", made["name"].as_str().unwrap()), "");
+            vec![
+                lab.run(&["backup", "verify", "backups"], "").code,
+                lab.run(&["backup", "restore", "backups", "--to", "new.ndjson"], "").code,
+            ]
+        }
+        // Thresholds come with later commands; 4 has no meaning yet.
+        ExitCode::Reserved | ExitCode::Threshold => Vec::new(),
         other => panic!("{other:?} is in the table and not in this test"),
     }
 }

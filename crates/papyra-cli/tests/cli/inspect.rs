@@ -1,6 +1,9 @@
 //! `papyra inspect`.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
 use crate::lab::{Lab, Running, event, events, finish};
 
@@ -104,7 +107,7 @@ fn a_table_has_a_header_and_calendar_times() {
     let lab = Lab::with(MIXED);
     let table = lab.on_log(&["inspect", "events", "-o", "table", "--limit", "1"]);
     let lines = table.lines();
-    assert!(lines[0].starts_with("TIME ") && lines[1].starts_with("2023-11-14T22:13:25.000Z  6 "), "{lines:?}");
+    assert!(lines[0].starts_with("TIME ") && lines[1].starts_with("2023-11-14T22:13:25.000Z       6 "), "{lines:?}");
     let colored = lab.on_log(&["inspect", "events", "-o", "table", "--color", "always"]);
     assert!(colored.stdout.starts_with("\u{1b}[1mTIME"), "{colored:?}");
 }
@@ -146,6 +149,18 @@ fn a_log_that_does_not_exist_yet_can_be_followed() {
     let mut follower = Running::start(lab.command(&["inspect", "events", "-f", "--path", "facts.ndjson"]));
     assert_eq!(lab.run(&["append", "--path", "facts.ndjson"], event(1)).code, Some(0));
     assert_eq!(follower.line(), "[1700000001.000] Event1 local://1");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_follower_that_waits() {
+    let lab = Lab::with(&events(1..=1));
+    for (log, here) in [("facts.ndjson", 1), ("not-yet.ndjson", 0)] {
+        let mut child = lab.command(&["inspect", "events", "--follow", "--path", log]).spawn().unwrap();
+        let read = BufReader::new(child.stdout.take().unwrap()).lines().take(here).count();
+        assert_eq!(read, here);
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.is_empty()), (Some(0), true), "{log}");
+    }
 }
 
 #[test]

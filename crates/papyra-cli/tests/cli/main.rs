@@ -1,6 +1,7 @@
 //! The program as its users see it: the built binary, its streams and its exit codes.
 
 mod append;
+mod backup;
 mod compact;
 mod config;
 mod doctor;
@@ -8,6 +9,7 @@ mod exit_codes;
 mod groups;
 mod help;
 mod hostile;
+mod hybrid;
 mod inspect;
 mod lab;
 mod recover;

@@ -2,7 +2,7 @@
 
 use crate::{
     effort::{count, skip},
-    lab::{LOG, Lab, event, events, finish},
+    lab::{Kind, LOG, Lab, event, events, finish},
     ledger::Ledger,
     strace::Strace,
 };
@@ -10,11 +10,21 @@ use crate::{
 const CALLS: [&str; 10] =
     ["openat", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "rename", "unlink", "flock", "mkdir"];
 
+/// The files of a log of 32 facts that rotates.
+const DIRECTORY: [&str; 6] = [
+    "facts/facts.000001.ndjson",
+    "facts/facts.000002.ndjson",
+    "facts/facts.000003.ndjson",
+    "facts/log.lock",
+    "facts/log.swap.lock",
+    "facts",
+];
+
 /// Appends while the calls from the `nth` on fail, and then while none does.
-fn fails_and_goes_on(strace: &Strace, call: &str, error: &str, when: &str, name: &str) -> Option<bool> {
-    let lab = Lab::new();
+fn fails_and_goes_on(strace: &Strace, kind: Kind, call: &str, error: &str, when: &str, name: &str) -> Option<bool> {
+    let lab = Lab::of(kind);
     let mut ledger = Ledger { next: 1, ..Ledger::default() };
-    let run = lab.run(&["append", "--ack", "--path", LOG], event(0)).ended(0);
+    let run = lab.run(&lab.appending(), event(0)).ended(0);
     ledger.take(0, &run.stdout);
     // A torn tail, so that opening has something to settle.
     std::fs::OpenOptions::new()
@@ -23,9 +33,11 @@ fn fails_and_goes_on(strace: &Strace, call: &str, error: &str, when: &str, name:
         .and_then(|mut log| std::io::Write::write_all(&mut log, b"{\"ki"))
         .unwrap();
     // Not the runtime's own descriptors: a pipe to itself has no disk that could fail.
-    let files = [LOG, "facts.ndjson.lock", "facts.ndjson.swap.lock", "."];
-    let append = ["append", "--ack", "--path", LOG];
-    let command = strace.command_on(&lab, &files, call, &format!("error={error}"), when, &append);
+    let files = match kind {
+        Kind::File => &[LOG, "facts.ndjson.lock", "facts.ndjson.swap.lock", "."][..],
+        _ => &DIRECTORY,
+    };
+    let command = strace.command_on(&lab, files, call, &format!("error={error}"), when, &lab.appending());
     let first = ledger.next;
     ledger.next += 30;
     let run = finish(command, events(first..ledger.next).as_bytes());
@@ -40,7 +52,7 @@ fn fails_and_goes_on(strace: &Strace, call: &str, error: &str, when: &str, name:
     }
     let next = ledger.next;
     ledger.next += 1;
-    let again = lab.run(&["append", "--ack", "--path", LOG], event(next));
+    let again = lab.run(&lab.appending(), event(next));
     assert_eq!(again.code, Some(0), "{name}: the next append: {again:?}, after {run:?}");
     ledger.take(next, &again.stdout);
     ledger.check(&lab);
@@ -50,6 +62,15 @@ fn fails_and_goes_on(strace: &Strace, call: &str, error: &str, when: &str, name:
 
 #[test]
 fn a_failing_system_call_makes_no_false_acknowledgement() {
+    no_false_acknowledgement(Kind::File);
+}
+
+#[test]
+fn a_failing_system_call_under_a_writer_that_rotates_makes_no_false_acknowledgement() {
+    no_false_acknowledgement(Kind::Segments);
+}
+
+fn no_false_acknowledgement(kind: Kind) {
     let strace = match Strace::find() {
         Ok(strace) => strace,
         Err(why) => return skip(&why),
@@ -62,8 +83,10 @@ fn a_failing_system_call_makes_no_false_acknowledgement() {
                 // The standard library asks again after every interruption of an opening, a cut or a sync.
                 let for_good = (error != "EINTR" || call == "write").then(|| format!("{nth}+"));
                 let whens = [Some(nth.to_string()), for_good].into_iter().flatten();
-                let ran = whens
-                    .map(|when| fails_and_goes_on(&strace, call, error, &when, &format!("{error} of {call} {when}")));
+                let ran = whens.map(|when| {
+                    let name = format!("{kind:?}: {error} of {call} {when}");
+                    fails_and_goes_on(&strace, kind, call, error, &when, &name)
+                });
                 let Some(worst) = ran.flatten().max() else { break };
                 tried += 1;
                 failed += u32::from(worst);

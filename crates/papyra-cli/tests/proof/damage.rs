@@ -7,7 +7,7 @@ use std::{
 };
 
 use papyra::{
-    Audit, DeadLetter, Event, Fact, FileConfig, JsonLog, Log, Payload, ReadOptions, RecoveryConfig, ScanOptions, Why,
+    Audit, DeadLetter, Event, Fact, FileConfig, FileLog, Log, Payload, ReadOptions, RecoveryConfig, ScanOptions, Why,
 };
 
 use crate::{chance::Chance, damager, effort::count, lab::Lab};
@@ -33,7 +33,7 @@ fn fact(n: u64) -> Fact {
 }
 
 fn log(lab: &Lab) -> Log {
-    Log::new(JsonLog::new(FileConfig::new(lab.log())))
+    Log::new(FileLog::new(FileConfig::new(lab.log())))
 }
 
 async fn specimen(facts: u64) -> Specimen {

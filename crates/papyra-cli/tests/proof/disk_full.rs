@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     effort::{count, skip, tool},
     feeder::{Feeder, Pace},
-    lab::{Lab, event, padded},
+    lab::{Kind, Lab, event, padded},
     ledger::Ledger,
     tmpfs::Tmpfs,
 };
@@ -18,7 +18,7 @@ fn until_full(lab: &Lab, command: std::process::Command, ledger: &mut Ledger, po
     let writer = Feeder::start(command, ledger, portion, Pace::Acknowledged);
     let (code, words) = writer.end_by_itself(ledger);
     assert_eq!(code, Some(74), "{words}");
-    assert!(words.contains("facts.ndjson") && words.contains("safely written"), "{words}");
+    assert!(words.contains("facts") && words.contains("safely written"), "{words}");
     // Nobody cleaned up: what is there is whole.
     assert!(lab.bytes().ends_with(b"\n"), "a failed write was not cut back: {words}");
     ledger.check(lab);
@@ -28,7 +28,7 @@ fn until_full(lab: &Lab, command: std::process::Command, ledger: &mut Ledger, po
 /// There is room again: the next append works at once.
 fn go_on(lab: &Lab, ledger: &mut Ledger) {
     let next = ledger.next;
-    let run = lab.run(&["append", "--ack", "--path", "facts.ndjson"], event(next)).ended(0);
+    let run = lab.run(&lab.appending(), event(next)).ended(0);
     ledger.next += 1;
     ledger.take(next, &run.stdout);
     assert!(ledger.acknowledged.contains_key(&next));
@@ -38,13 +38,22 @@ fn go_on(lab: &Lab, ledger: &mut Ledger) {
 
 fn begin(lab: &Lab, padding: usize) -> Ledger {
     let mut ledger = Ledger { next: 1, ..Ledger::default() };
-    let run = lab.run(&["append", "--ack", "--path", "facts.ndjson"], padded(0, padding)).ended(0);
+    let run = lab.run(&lab.appending(), padded(0, padding)).ended(0);
     ledger.take(0, &run.stdout);
     ledger
 }
 
 #[test]
 fn a_full_disk_costs_nothing_acknowledged_and_glues_nothing() {
+    full_disks(Kind::File);
+}
+
+#[test]
+fn a_full_disk_under_a_writer_that_rotates_costs_nothing_acknowledged() {
+    full_disks(Kind::Segments);
+}
+
+fn full_disks(kind: Kind) {
     let disk = match Tmpfs::mount("128k") {
         Ok(disk) => disk,
         Err(why) => return skip(&why),
@@ -52,17 +61,12 @@ fn a_full_disk_costs_nothing_acknowledged_and_glues_nothing() {
     let (mut tried, mut acknowledged) = (0, 0);
     for padding in (0..WINDOW).step_by(count(7, 1)) {
         let directory = disk.path().join("log");
-        let lab = Lab::at(&directory);
+        let lab = Lab::at(&directory, kind);
         // Pages are the smallest room there is: the padding decides at which byte of a line the last one ends.
         let mut ledger = begin(&lab, padding);
         {
             let _filler = disk.fill();
-            until_full(
-                &lab,
-                lab.command(&["append", "--ack", "--path", "facts.ndjson"]),
-                &mut ledger,
-                [1, 2, 7][tried % 3],
-            );
+            until_full(&lab, lab.command(&lab.appending()), &mut ledger, [1, 2, 7][tried % 3]);
         }
         go_on(&lab, &mut ledger);
         acknowledged += ledger.acknowledged.len();
@@ -83,7 +87,7 @@ fn a_limit_on_the_size_of_files_is_an_error_in_words_and_no_signal() {
         let limit = lab.bytes().len() + 300 + more;
         let mut command = lab.program(&prlimit);
         command.arg(format!("--fsize={limit}")).arg(env!("CARGO_BIN_EXE_papyra"));
-        command.args(["append", "--ack", "--path", "facts.ndjson"]);
+        command.args(lab.appending());
         until_full(&lab, command, &mut ledger, [1, 2, 7][tried % 3]);
         go_on(&lab, &mut ledger);
         tried += 1;

@@ -75,12 +75,21 @@ fn is_a_finding_in_little_memory(what: &str, write: impl Fn(&mut File)) {
     let numbers: Vec<u64> = ledger::listed(&lab).iter().map(|(n, _)| *n).collect();
     assert_eq!(numbers, [0, 1, 2, 900]);
     must(&["persistence", "compact", "--max-records", "2"], 2);
+    // The damaged log is backed up as it is.
+    assert!(must(&["backup", "create", "--to", "backups"], 0).contains("1 anomalies"));
+    must(&["backup", "verify", "backups"], 0);
+    must(&["backup", "restore", "backups", "--to", "restored.ndjson"], 0);
+    assert_eq!(fs::metadata(lab.path("restored.ndjson")).unwrap().len(), fs::metadata(lab.log()).unwrap().len());
+    fs::remove_dir_all(lab.path("backups")).unwrap();
+    fs::remove_file(lab.path("restored.ndjson")).unwrap();
     must(&["persistence", "recover"], 0);
     assert_eq!(must(&["persistence", "scan"], 0), "Persistence is healthy\n");
     // The same as a torn tail: opening for append settles it.
     write(&mut OpenOptions::new().append(true).open(lab.log()).unwrap());
     let size = fs::metadata(lab.log()).unwrap().len();
     OpenOptions::new().write(true).open(lab.log()).unwrap().set_len(size - 1).unwrap();
+    let said = must(&["backup", "create", "--to", "backups"], 0);
+    assert!(said.contains("a torn tail") && !said.contains("anomalies"), "{said}");
     must(&["append"], 0);
     must(&["persistence", "scan"], 0);
     println!("{what}: at most {} MiB", highest >> 20);

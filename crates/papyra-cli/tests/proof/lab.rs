@@ -13,8 +13,32 @@ use tempfile::TempDir;
 
 use crate::effort::HANG;
 
-/// The name of the log in a lab.
+/// The name of the log in a lab, if it is one file.
 pub(crate) const LOG: &str = "facts.ndjson";
+/// The directory of the log in a lab, if it has segments.
+const DIRECTORY: &str = "facts";
+
+/// What kind of log is in a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One file.
+    File,
+    /// A directory of segments so small that a writer begins one after the other.
+    Segments,
+    /// A directory whose first segment is never full.
+    OneSegment,
+}
+
+impl Kind {
+    /// The address of a log of this kind.
+    pub(crate) fn url(self) -> &'static str {
+        match self {
+            Kind::File => "json:facts.ndjson?lock_timeout=0",
+            Kind::Segments => "rotating:facts?lock_timeout=0&segment_bytes=4KiB",
+            Kind::OneSegment => "rotating:facts?lock_timeout=0",
+        }
+    }
+}
 
 /// A fact that a test can tell from others by its number.
 pub(crate) fn event(n: u64) -> String {
@@ -38,6 +62,7 @@ pub(crate) fn events(numbers: impl IntoIterator<Item = u64>) -> String {
 /// A directory and the log in it.
 pub(crate) struct Lab {
     path: PathBuf,
+    kind: Kind,
     _own: Option<TempDir>,
 }
 
@@ -61,22 +86,60 @@ impl Run {
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Lab::of(Kind::File)
+    }
+
+    /// With a log of this kind.
+    pub(crate) fn of(kind: Kind) -> Self {
         let own = tempfile::tempdir().unwrap();
-        Lab { path: own.path().to_owned(), _own: Some(own) }
+        Lab { path: own.path().to_owned(), kind, _own: Some(own) }
     }
 
     /// In a directory that somebody else looks after.
-    pub(crate) fn at(path: &Path) -> Self {
+    pub(crate) fn at(path: &Path, kind: Kind) -> Self {
         fs::create_dir_all(path).unwrap();
-        Lab { path: path.to_owned(), _own: None }
+        Lab { path: path.to_owned(), kind, _own: None }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
+    /// A file among those of the log.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        match self.kind {
+            Kind::File => self.path(name),
+            Kind::Segments | Kind::OneSegment => self.path(DIRECTORY).join(name),
+        }
+    }
+
+    /// The file that the writer writes to.
     pub(crate) fn log(&self) -> PathBuf {
-        self.path(LOG)
+        match self.kind {
+            Kind::File => self.path(LOG),
+            Kind::Segments | Kind::OneSegment => self.segments().pop().unwrap_or_else(|| self.path(DIRECTORY)),
+        }
+    }
+
+    /// The segments of the log, by their numbers.
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(DIRECTORY)).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut segments: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "ndjson")).collect();
+        segments.sort();
+        segments
+    }
+
+    /// All that stands in the files of the log.
+    pub(crate) fn text(&self) -> String {
+        let files = if self.kind == Kind::File { vec![self.log()] } else { self.segments() };
+        // A file may be taken away meanwhile.
+        files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+    }
+
+    /// The arguments that append facts and print acknowledgements.
+    pub(crate) fn appending(&self) -> [&'static str; 4] {
+        ["append", "--ack", "--url", self.kind.url()]
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -107,13 +170,18 @@ impl Lab {
     /// Runs a command on the log.
     #[track_caller]
     pub(crate) fn on_log(&self, args: &[&str]) -> Run {
-        self.run(&[args, &["--path", LOG]].concat(), "")
+        let log = match self.kind {
+            // Whatever stands there by now: a restored log may fill a directory of this name.
+            Kind::File => ["--path", LOG],
+            Kind::Segments | Kind::OneSegment => ["--url", self.kind.url()],
+        };
+        self.run(&[args, &log].concat(), "")
     }
 
     /// Appends facts.
     #[track_caller]
     pub(crate) fn append(&self, facts: &str) -> Run {
-        self.run(&["append", "--path", LOG], facts)
+        self.run(&["append", "--url", self.kind.url()], facts)
     }
 
     #[track_caller]
@@ -121,9 +189,10 @@ impl Lab {
         self.on_log(&["persistence", "scan", "--deep"]).ended(0);
     }
 
-    /// All names in the directory but the log's lock files.
+    /// All names in the directory of the log's files but those of its lock files.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.path)
+        let directory = if self.kind == Kind::File { self.path.clone() } else { self.path(DIRECTORY) };
+        let mut names: Vec<String> = fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| !name.ends_with("lock"))

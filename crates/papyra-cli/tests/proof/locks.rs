@@ -8,12 +8,12 @@ use std::{
 
 use crate::{
     effort::{HANG, count},
-    lab::{Lab, Process, event, events},
+    lab::{Kind, Lab, Process, event, events},
     ledger,
 };
 
 fn start(lab: &Lab, n: u64) -> Process {
-    let mut process = Process(lab.command(&["append", "--ack", "--path", "facts.ndjson"]).spawn().unwrap());
+    let mut process = Process(lab.command(&lab.appending()).spawn().unwrap());
     process.0.stdin.as_mut().unwrap().write_all((event(n) + "\n").as_bytes()).unwrap();
     process
 }
@@ -26,21 +26,26 @@ fn first_line(stdout: ChildStdout) -> String {
 
 #[test]
 fn the_second_of_two_writers_is_told_who_holds_the_log() {
-    let lab = Lab::new();
-    let mut holder = start(&lab, 0);
+    for kind in [Kind::File, Kind::Segments] {
+        the_second_is_told(&Lab::of(kind));
+    }
+}
+
+fn the_second_is_told(lab: &Lab) {
+    let mut holder = start(lab, 0);
     assert!(first_line(holder.0.stdout.take().unwrap()).contains("\"seq\":1"));
     let second = lab.append(&events([1])).ended(75);
     assert!(second.stderr.contains(&format!("process {} ", holder.0.id())), "{second:?}");
     assert!(second.stderr.contains("(append)"), "{second:?}");
     holder.kill();
     lab.append(&events([2])).ended(0);
-    assert_eq!(ledger::listed(&lab), [(0, 1), (2, 2)]);
+    assert_eq!(ledger::listed(lab), [(0, 1), (2, 2)]);
 }
 
 #[test]
 fn of_twenty_that_open_at_once_exactly_one_writes() {
-    for round in 0..count(2, 50) {
-        let lab = Lab::new();
+    for round in 0..count(4, 100) {
+        let lab = Lab::of([Kind::File, Kind::Segments][round % 2]);
         let mut crowd: Vec<Process> = (0..20).map(|n| start(&lab, n)).collect();
         let began = Instant::now();
         loop {

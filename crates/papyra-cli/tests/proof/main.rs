@@ -4,6 +4,7 @@
 //! tests; docs/proof.md says what each has shown.
 
 mod append_errors;
+mod backups;
 mod beside;
 mod chance;
 mod damage;
@@ -18,6 +19,7 @@ mod lab;
 mod ledger;
 mod locks;
 mod moved;
+mod parts;
 mod power;
 mod python;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]

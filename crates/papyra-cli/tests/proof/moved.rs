@@ -9,7 +9,7 @@ use std::{
 use crate::{
     effort::HANG,
     feeder::{Feeder, Pace},
-    lab::{LOG, Lab},
+    lab::{Kind, Lab},
     ledger::{self, Ledger},
 };
 
@@ -39,8 +39,7 @@ impl Hand {
 fn is_noticed(lab: &Lab) {
     let began = Instant::now();
     loop {
-        let text = fs::read_to_string(lab.log()).unwrap_or_default();
-        if text.contains("\"event_type\":\"LogReplaced\"") {
+        if lab.text().contains("\"event_type\":\"LogReplaced\"") {
             return;
         }
         assert!(began.elapsed() < HANG, "nobody noticed");
@@ -79,16 +78,21 @@ fn both_hold_everything(lab: &Lab, old: &mut File, ledger: &Ledger, name: &str) 
 
 fn begin(lab: &Lab, pace: Pace) -> (Ledger, Feeder, File) {
     let ledger = Ledger::default();
-    let mut writer = Feeder::start(lab.command(&["append", "--ack", "--path", LOG]), &ledger, 3, pace);
+    let mut writer = Feeder::start(lab.command(&lab.appending()), &ledger, 3, pace);
     writer.wait_for(1);
     let old = File::open(lab.log()).unwrap();
     (ledger, writer, old)
 }
 
+/// Each of these on a file and on a directory.
+fn every(hands: &[Hand]) -> impl Iterator<Item = (Hand, Kind)> {
+    hands.iter().flat_map(|hand| [Kind::File, Kind::OneSegment].map(|kind| (*hand, kind)))
+}
+
 #[test]
 fn an_idle_writer_notices_that_its_file_is_gone_and_says_so_in_the_log() {
-    for hand in [Hand::Renames, Hand::Deletes, Hand::CopiesAndTruncates] {
-        let lab = Lab::new();
+    for (hand, kind) in every(&[Hand::Renames, Hand::Deletes, Hand::CopiesAndTruncates]) {
+        let lab = Lab::of(kind);
         let (mut ledger, mut writer, mut old) = begin(&lab, Pace::Once);
         writer.wait_for(3);
         hand.touch(&lab);
@@ -97,14 +101,14 @@ fn an_idle_writer_notices_that_its_file_is_gone_and_says_so_in_the_log() {
         writer.wait_for(9);
         let (code, words) = writer.end(&mut ledger);
         assert_eq!(code, Some(0), "{words}");
-        both_hold_everything(&lab, &mut old, &ledger, &format!("{hand:?}"));
+        both_hold_everything(&lab, &mut old, &ledger, &format!("{hand:?}, {kind:?}"));
     }
 }
 
 #[test]
 fn a_busy_writer_loses_nothing_acknowledged_when_its_file_is_moved_or_removed() {
-    for hand in [Hand::Renames, Hand::Deletes] {
-        let lab = Lab::new();
+    for (hand, kind) in every(&[Hand::Renames, Hand::Deletes]) {
+        let lab = Lab::of(kind);
         let (mut ledger, mut writer, mut old) = begin(&lab, Pace::Pause(Duration::from_micros(300)));
         writer.wait_for(100);
         hand.touch(&lab);
@@ -114,6 +118,6 @@ fn a_busy_writer_loses_nothing_acknowledged_when_its_file_is_moved_or_removed() 
         let (code, words) = writer.end(&mut ledger);
         assert_eq!(code, Some(0), "{words}");
         assert!(words.contains("replaced or removed"), "the operator is told: {words}");
-        both_hold_everything(&lab, &mut old, &ledger, &format!("{hand:?}, busy"));
+        both_hold_everything(&lab, &mut old, &ledger, &format!("{hand:?}, {kind:?}, busy"));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     chance::Chance,
     effort::{count, is_root, skip, tool},
     feeder::{Feeder, Pace},
-    lab::{LOG, Lab, Process, events},
+    lab::{Kind, LOG, Lab, Process, events},
     ledger::Ledger,
 };
 
@@ -104,14 +104,14 @@ fn text(path: &Path) -> &str {
 }
 
 /// One life between two power cuts, and the look at what is left.
-fn live_and_cut(disk: &mut Disk, ledger: &mut Ledger, chance: &mut Chance, compacting: bool, name: &str) {
-    let lab = Lab::at(&disk.mount_point().join("log"));
+fn live_and_cut(disk: &mut Disk, kind: Kind, ledger: &mut Ledger, chance: &mut Chance, compacting: bool, name: &str) {
+    let lab = Lab::at(&disk.mount_point().join("log"), kind);
     let portion = [1, 8, 60][chance.below(3)];
     let pace = Pace::Pause(Duration::from_micros(chance.below(2000) as u64));
     let over = AtomicBool::new(false);
     let mut switch = disk.hand_on_the_switch([NO_FLUSH, FLUSH_JOURNAL][chance.below(2)]);
     std::thread::scope(|scope| {
-        let mut writer = Feeder::start(lab.command(&["append", "--ack", "--path", LOG]), ledger, portion, pace);
+        let mut writer = Feeder::start(lab.command(&lab.appending()), ledger, portion, pace);
         writer.wait_for(1);
         if compacting {
             // It may end in any way: the disk is gone under it.
@@ -119,9 +119,8 @@ fn live_and_cut(disk: &mut Disk, ledger: &mut Ledger, chance: &mut Chance, compa
                 let (lab, over) = (&lab, &over);
                 move || {
                     let kept = KEPT.to_string();
-                    let compact = ["persistence", "compact", "--max-records", &kept, "--path", LOG];
                     while !over.load(Ordering::Relaxed) {
-                        lab.run(&compact, "");
+                        lab.on_log(&["persistence", "compact", "--max-records", &kept]);
                     }
                 }
             });
@@ -139,7 +138,7 @@ fn live_and_cut(disk: &mut Disk, ledger: &mut Ledger, chance: &mut Chance, compa
     drop(lab);
     disk.unmount().unwrap();
     disk.mount().unwrap();
-    look(&Lab::at(&disk.mount_point().join("log")), ledger, if compacting { KEPT } else { 0 }, name);
+    look(&Lab::at(&disk.mount_point().join("log"), kind), ledger, if compacting { KEPT } else { 0 }, name);
 }
 
 /// The next start: the startup check, then an append.
@@ -148,19 +147,21 @@ fn look(lab: &Lab, ledger: &mut Ledger, kept: u64, name: &str) {
     assert_eq!(found.code, Some(0), "{name}: {found:?}");
     let next = ledger.next;
     ledger.next += 1;
-    let run = lab.run(&["append", "--ack", "--path", LOG], events([next]));
+    let run = lab.run(&lab.appending(), events([next]));
     assert_eq!(run.code, Some(0), "{name}: {run:?}");
     ledger.take(next, &run.stdout);
-    let bytes = lab.bytes();
-    assert!(!bytes.is_empty() && !bytes.contains(&0), "{name}: zeros in the log");
+    let text = lab.text();
+    assert!(!text.is_empty() && !text.contains('\0'), "{name}: zeros in the log");
     lab.must_be_clean();
     ledger.check_kept(lab, kept);
     let names = lab.names();
-    assert_eq!(names, [LOG], "{name}: something is left over");
+    let is_segment = |name: &String| name == LOG || name.starts_with("facts.0") && name.ends_with(".ndjson");
+    assert!(names.iter().all(is_segment), "{name}: something is left over: {names:?}");
 }
 
-fn power_is_cut(compacting: bool, cuts: u32) {
+fn power_is_cut(kind: Kind, compacting: bool, cuts: u32) {
     let name = if compacting { "compaction" } else { "append" };
+    let name = &format!("{name} of {kind:?}");
     let mut chance = Chance::begin(&format!("power::{name}"));
     let mut disk = match Disk::make() {
         Ok(disk) => disk,
@@ -173,17 +174,22 @@ fn power_is_cut(compacting: bool, cuts: u32) {
             std::fs::remove_dir_all(disk.mount_point().join("log")).unwrap();
             ledger = Ledger::default();
         }
-        live_and_cut(&mut disk, &mut ledger, &mut chance, compacting, &format!("{name}, cut {cut}"));
+        live_and_cut(&mut disk, kind, &mut ledger, &mut chance, compacting, &format!("{name}, cut {cut}"));
     }
     println!("{name}: {cuts} power cuts, {} of {} facts acknowledged", ledger.acknowledged.len(), ledger.next);
 }
 
 #[test]
 fn power_cuts_during_append_cost_nothing_acknowledged() {
-    power_is_cut(false, count(6, 200));
+    power_is_cut(Kind::File, false, count(6, 200));
 }
 
 #[test]
 fn power_cuts_during_compaction_cost_nothing_acknowledged() {
-    power_is_cut(true, count(6, 200));
+    power_is_cut(Kind::File, true, count(6, 200));
+}
+
+#[test]
+fn power_cuts_while_segments_are_begun_cost_nothing_acknowledged() {
+    power_is_cut(Kind::Segments, false, count(6, 200));
 }

@@ -6,6 +6,26 @@ use tempfile::TempDir;
 
 use crate::{effort::tool, lab::Lab};
 
+/// The calls that change something, and those that begin it. A build of the program uses one spelling of each.
+pub(crate) const CALLS: [&str; 16] = [
+    "openat",
+    "write",
+    "pwrite64",
+    "copy_file_range",
+    "sendfile",
+    "fallocate",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat2",
+    "unlink",
+    "mkdir",
+    "linkat",
+    "flock",
+    "fchmod",
+];
+
 /// `strace`, or why it cannot be used.
 pub(crate) struct Strace {
     program: String,

@@ -8,36 +8,21 @@ use std::{
 
 use crate::{
     effort::{count, skip},
-    lab::{LOG, Lab, events, finish},
-    strace::Strace,
+    lab::{Kind, LOG, Lab, events, finish},
+    ledger,
+    strace::{CALLS, Strace},
 };
 
-/// The calls that change something, and those that begin it. A build of the program uses one spelling of each.
-const CALLS: [&str; 15] = [
-    "openat",
-    "write",
-    "pwrite64",
-    "copy_file_range",
-    "sendfile",
-    "fallocate",
-    "ftruncate",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "renameat2",
-    "unlink",
-    "mkdir",
-    "flock",
-    "fchmod",
-];
+/// The number of a fact that another program appends.
+const OUTSIDE: u64 = 900;
 
-/// What a directory holds: names with their bytes, without locks and without what carries a time in its name or text.
-fn contents(lab: &Lab) -> Vec<(String, Vec<u8>)> {
-    lab.names()
-        .into_iter()
-        .filter(|name| name != "quarantine")
-        .map(|name| (name.clone(), fs::read(lab.path(&name)).unwrap()))
-        .collect()
+/// Files with their names.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// What the log's directory holds, without locks and without what carries a time in its name or text.
+fn contents(lab: &Lab) -> Files {
+    let files = lab.names().into_iter().filter(|name| name != "quarantine");
+    files.map(|name| (name.clone(), fs::read(lab.beside(&name)).unwrap())).collect()
 }
 
 fn copies(lab: &Lab) -> Vec<(String, Vec<u8>)> {
@@ -51,24 +36,33 @@ fn copies(lab: &Lab) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Runs a command on a log, killed before each call in turn and then run again: the log is as if nothing had happened.
-fn survives_death_at_every_call(log: &[u8], args: &[&str], quarantines: bool) {
+fn survives_death_at_every_call(kind: Kind, log: &Files, args: &[&str], quarantines: bool) {
     let strace = match Strace::find() {
         Ok(strace) => strace,
         Err(why) => return skip(&why),
     };
-    let args = [args, &["--path", LOG]].concat();
-    let begin = |lab: &Lab| fs::write(lab.log(), log).unwrap();
-    let undisturbed = Lab::new();
-    begin(&undisturbed);
+    let args = [args, &["--url", kind.url()]].concat();
+    let begin = || {
+        let lab = Lab::of(kind);
+        for (name, bytes) in log {
+            let path = lab.beside(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        lab
+    };
+    let undisturbed = begin();
     undisturbed.run(&args, "").ended(0);
     let expected = contents(&undisturbed);
-    assert_ne!(expected[0].1, log, "there is something to do");
+    assert_ne!(expected, *log, "there is something to do");
+    let mut stays = ledger::listed(&undisturbed);
+    // It is read when it is sealed, and not before.
+    stays.retain(|(n, _)| *n != OUTSIDE);
     let deaths = AtomicUsize::new(0);
     for call in CALLS {
         let mut nth = 1;
         loop {
-            let lab = Lab::new();
-            begin(&lab);
+            let lab = begin();
             let killed = finish(strace.command(&lab, call, "signal=KILL", &nth.to_string(), &args), b"");
             if killed.signal != Some(9) && killed.code != Some(137) {
                 assert_eq!(killed.code, Some(0), "{call} {nth}: {killed:?}");
@@ -76,40 +70,61 @@ fn survives_death_at_every_call(log: &[u8], args: &[&str], quarantines: bool) {
             }
             deaths.fetch_add(1, Ordering::Relaxed);
             let name = format!("killed before {call} {nth}");
-            between(&lab, log, &expected, &name);
+            match kind {
+                Kind::File => between(&lab, log, &expected, &name),
+                _ => between_files(&lab, &stays, quarantines, &name),
+            }
             let again = lab.run(&args, "");
             assert_eq!(again.code, Some(0), "{name}: {again:?}");
             assert!(contents(&lab) == expected, "{name}: other bytes, or something is left over: {:?}", lab.names());
             if quarantines {
-                evidence(&lab, log, &name);
+                evidence(&lab, log, &expected, &name);
             }
-            nth += 1;
+            // Ten thousand openings prove no more than some hundreds.
+            nth += if kind == Kind::File || nth < 40 { 1 } else { count(7, 1) };
         }
     }
     let deaths = deaths.into_inner();
-    println!("{}: killed {deaths} times", args.join(" "));
+    println!("{kind:?}, {}: killed {deaths} times", args.join(" "));
     assert!(deaths > 20, "strace killed only {deaths} times");
 }
 
 /// After the death the log is the old one or the new one, as a reader sees it.
-fn between(lab: &Lab, log: &[u8], expected: &[(String, Vec<u8>)], name: &str) {
-    let now = lab.bytes();
+fn between(lab: &Lab, log: &Files, expected: &Files, name: &str) {
+    let (log, now) = (&log[0].1, lab.bytes());
     let cut = log.starts_with(&now) && now.ends_with(b"\n");
-    assert!(now == log || now == expected[0].1 || cut, "{name}: the log is neither old nor new");
+    assert!(now == *log || now == expected[0].1 || cut, "{name}: the log is neither old nor new");
 }
 
-/// One copy of the original with its manifest, and nothing half done.
-fn evidence(lab: &Lab, log: &[u8], name: &str) {
+/// Between two files every fact that stays is there, under its number; after a compaction that was killed nothing is damaged.
+fn between_files(lab: &Lab, stays: &[(u64, u64)], damaged: bool, name: &str) {
+    let now = ledger::listed(lab);
+    let missing: Vec<_> = stays.iter().filter(|fact| !now.contains(fact)).collect();
+    assert!(missing.is_empty(), "{name}: {missing:?} are not there");
+    if !damaged {
+        let scan = lab.on_log(&["persistence", "scan"]);
+        let harmless =
+            scan.stdout.lines().filter(|line| line.starts_with("- ")).all(|line| line.contains("UNEXPECTED_FILE"));
+        assert!(harmless, "{name}: {scan:?}");
+    }
+}
+
+/// One copy of each original that changed, with its manifest, and nothing half done.
+fn evidence(lab: &Lab, log: &Files, expected: &Files, name: &str) {
     let copies = copies(lab);
+    let changed = log.iter().filter(|file| !expected.contains(file)).count();
     let names: Vec<&str> = copies.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(copies.len(), 2, "{name}: {names:?}");
-    assert!(copies[0].1 == log, "{name}: the evidence is not the original");
-    assert_eq!(copies[1].0, format!("{}.json", copies[0].0), "{name}");
-    let manifest: serde_json::Value = serde_json::from_slice(&copies[1].1).unwrap_or_else(|e| panic!("{name}: {e}"));
-    assert_eq!(manifest["bytes"], log.len(), "{name}");
-    let copy = manifest["copy"].as_str().unwrap();
-    assert!(copy.ends_with(&copies[0].0), "{name}: {copy}");
-    assert!(Path::new(copy).file_name().is_some());
+    assert_eq!(copies.len(), 2 * changed, "{name}: {names:?}");
+    for pair in copies.chunks(2) {
+        let [(copy, bytes), (manifest, text)] = pair else { panic!("{name}: {names:?}") };
+        assert!(log.iter().any(|(_, original)| original == bytes), "{name}: the evidence is not the original");
+        assert_eq!(*manifest, format!("{copy}.json"), "{name}");
+        let manifest: serde_json::Value = serde_json::from_slice(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(manifest["bytes"], bytes.len(), "{name}");
+        let named = manifest["copy"].as_str().unwrap();
+        assert!(named.ends_with(copy.as_str()), "{name}: {named}");
+        assert!(Path::new(named).file_name().is_some());
+    }
 }
 
 /// Long enough in the long proof that it is copied in more than one piece.
@@ -117,6 +132,10 @@ fn sound() -> Vec<u8> {
     let lab = Lab::new();
     lab.append(&events(0..count(40, 4000))).ended(0);
     lab.bytes()
+}
+
+fn file(bytes: Vec<u8>) -> Files {
+    vec![(LOG.to_owned(), bytes)]
 }
 
 fn damaged() -> Vec<u8> {
@@ -129,25 +148,56 @@ fn damaged() -> Vec<u8> {
     log
 }
 
+/// A log of several segments.
+fn sound_segments() -> Files {
+    let lab = Lab::of(Kind::Segments);
+    (0..5).for_each(|n| drop(lab.append(&events(n * 18..n * 18 + 18)).ended(0)));
+    let files = contents(&lab);
+    assert!(files.len() > 3, "{:?}", lab.names());
+    files
+}
+
+/// The same with damage in the second, another program's fact in the third, and a torn tail in the newest.
+fn damaged_segments() -> Files {
+    let mut files = sound_segments();
+    files[1].1[700] ^= 1;
+    files[2].1.extend_from_slice(events([OUTSIDE]).as_bytes());
+    files.last_mut().unwrap().1.extend_from_slice(b"{\"kind\":\"event\"");
+    files
+}
+
 #[test]
 fn repair_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
-    survives_death_at_every_call(&damaged(), &["persistence", "recover", "--mode", "repair"], false);
+    let args = ["persistence", "recover", "--mode", "repair"];
+    survives_death_at_every_call(Kind::File, &file(damaged()), &args, false);
 }
 
 #[test]
 fn quarantine_killed_at_every_system_call_and_run_again_keeps_one_copy() {
     let args = ["persistence", "recover", "--mode", "quarantine", "--quarantine-dir", "quarantine"];
-    survives_death_at_every_call(&damaged(), &args, true);
+    survives_death_at_every_call(Kind::File, &file(damaged()), &args, true);
+}
+
+#[test]
+fn quarantine_of_segments_killed_at_every_system_call_and_run_again_keeps_one_copy_of_each() {
+    let args = ["persistence", "recover", "--mode", "quarantine", "--quarantine-dir", "quarantine"];
+    survives_death_at_every_call(Kind::Segments, &damaged_segments(), &args, true);
 }
 
 #[test]
 fn settling_a_torn_tail_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
     let log = [sound(), b"{\"kind\":\"event\"".to_vec()].concat();
-    survives_death_at_every_call(&log, &["persistence", "recover"], false);
+    survives_death_at_every_call(Kind::File, &file(log), &["persistence", "recover"], false);
 }
 
 #[test]
 fn compaction_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
-    let kept = count("10", "3000");
-    survives_death_at_every_call(&sound(), &["persistence", "compact", "--max-records", kept], false);
+    let args = ["persistence", "compact", "--max-records", count("10", "3000")];
+    survives_death_at_every_call(Kind::File, &file(sound()), &args, false);
+}
+
+#[test]
+fn compaction_of_segments_killed_at_every_system_call_and_run_again_gives_the_same_bytes() {
+    let args = ["persistence", "compact", "--max-records", "30"];
+    survives_death_at_every_call(Kind::Segments, &sound_segments(), &args, false);
 }

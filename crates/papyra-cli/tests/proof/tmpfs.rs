@@ -56,6 +56,14 @@ impl Drop for Tmpfs {
 /// What takes the room; dropping it gives the room back.
 pub(crate) struct Filler(PathBuf);
 
+impl Filler {
+    /// Gives some of the room back already.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        let file = File::options().write(true).open(&self.0).unwrap();
+        file.set_len(file.metadata().unwrap().len().saturating_sub(bytes)).unwrap();
+    }
+}
+
 impl Drop for Filler {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);

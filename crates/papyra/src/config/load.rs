@@ -36,7 +36,9 @@ pub(super) fn load(sources: Sources) -> Result<Config> {
         return Err(Error::new(ErrorKind::Config, format!("{place}: there is no spool"))
             .with_cure("set `path` under [spool], or remove `max_bytes`"));
     }
+    config.general = config.log;
     config.take_options_of_url()?;
+    config.leave_kinds_to_the_command_line();
     Ok(config)
 }
 
@@ -76,6 +78,19 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Who names a log on the command line means that log, whole: a copy, say, or another service's. Kinds that a file or a
+    /// variable sent elsewhere belong to the log that was configured there.
+    fn leave_kinds_to_the_command_line(&mut self) {
+        if self.origin("url") == Origin::Flag {
+            let elsewhere: Vec<_> =
+                self.kinds.keys().copied().filter(|name| self.origin(name) != Origin::Flag).collect();
+            for name in elsewhere {
+                self.kinds.remove(name);
+                self.origins.remove(name);
+            }
+        }
     }
 
     /// Options in the log's address count as said where the address was said, and win there: a flag still beats an

@@ -1,6 +1,7 @@
 //! What must hold of `append`.
 
 use std::{
+    collections::BTreeMap,
     future::Future as _,
     sync::{Arc, Barrier},
     task::Poll,
@@ -10,7 +11,7 @@ use std::{
 use super::{
     harness::{Harness, Verdict},
     sample,
-    subject::{Subject, assert_same, collect, placed},
+    subject::{Subject, collect, placed},
 };
 use crate::{Entry, ErrorKind, Fact, Kind, Outcome, ReadOptions};
 
@@ -24,7 +25,7 @@ pub async fn append_keeps_order(harness: &Harness) -> Verdict {
         batch.reverse();
         written.extend(subject.append(&batch).await);
     }
-    assert_same(&subject.entries().await?, &written, "the whole log");
+    subject.assert_same(&subject.entries().await?, &written, "the whole log");
     Ok(())
 }
 
@@ -39,17 +40,25 @@ pub async fn append_is_all_or_nothing(harness: &Harness) -> Verdict {
         let after = subject.append(&sample::facts(30, 2)).await;
 
         let entries = subject.entries().await?;
-        let among = entries.iter().filter(|entry| batch.contains(&entry.fact)).count();
         match appended {
             Ok(appended) => {
                 let batch = placed(&batch, appended);
-                assert_same(&entries, before.iter().chain(&batch).chain(&after), "the log with the whole batch");
+                subject.assert_same(
+                    &entries,
+                    before.iter().chain(&batch).chain(&after),
+                    "the log with the whole batch",
+                );
             }
             Err(error) => {
-                let whole = among == batch.len() && error.outcome() == Outcome::Unknown;
-                assert!(whole || among == 0, "{among} of {} facts of a failed batch are there: {error:?}", batch.len());
+                for lane in subject.lanes() {
+                    let own: Vec<&Fact> = batch.iter().filter(|fact| lane.contains(&fact.kind())).collect();
+                    let among = entries.iter().filter(|entry| own.contains(&&entry.fact)).count();
+                    let whole = among == own.len() && error.outcome() == Outcome::Unknown;
+                    let all = own.len();
+                    assert!(whole || among == 0, "{among} of {all} facts of a failed batch are there: {error:?}");
+                }
                 let others: Vec<Entry> = entries.into_iter().filter(|entry| !batch.contains(&entry.fact)).collect();
-                assert_same(&others, before.iter().chain(&after), "the log beside the failed batch");
+                subject.assert_same(&others, before.iter().chain(&after), "the log beside the failed batch");
             }
         }
     }
@@ -59,11 +68,11 @@ pub async fn append_is_all_or_nothing(harness: &Harness) -> Verdict {
 /// There is one position per fact, each above every position given before.
 pub async fn positions_rise(harness: &Harness) -> Verdict {
     let subject = harness.fresh().await;
-    let mut last = None;
+    let mut highest = BTreeMap::new();
     for size in [1, 5, 0, 2, 30, 1, 1] {
         for entry in subject.append(&sample::facts(100, size)).await {
+            let last = highest.insert(subject.lane(&entry.fact), entry.position);
             assert!(last < Some(entry.position), "{} was given after {last:?}", entry.position);
-            last = Some(entry.position);
         }
     }
     Ok(())
@@ -75,14 +84,17 @@ pub async fn read_after_write(harness: &Harness) -> Verdict {
     let mut written: Vec<Entry> = Vec::new();
     for number in 0..12 {
         let batch = subject.append(&sample::facts(number, 1 + number % 3)).await;
-        let last = written.last().map(|entry| entry.position);
+        let before = written.clone();
         written.extend(batch.iter().cloned());
-        assert_same(&subject.entries().await?, &written, "the whole log after an append");
+        subject.assert_same(&subject.entries().await?, &written, "the whole log after an append");
         let newest = subject.read(ReadOptions::newest_first()).await?;
-        assert_same(&newest, written.iter().rev(), "the whole log backwards after an append");
-        if let Some(last) = last {
-            let behind = subject.read(ReadOptions::oldest_first().after(last)).await?;
-            assert_same(&behind, &batch, "what stands behind the append before");
+        subject.assert_same(&newest, written.iter().rev(), "the whole log backwards after an append");
+        for lane in subject.lanes() {
+            let is_in = |entry: &&Entry| lane.contains(&entry.fact.kind());
+            if let Some(last) = before.iter().rfind(is_in) {
+                let behind = subject.read(subject.behind(last)).await?;
+                subject.assert_same(&behind, batch.iter().filter(is_in), "what stands behind the append before");
+            }
         }
     }
     Ok(())
@@ -96,7 +108,7 @@ pub async fn an_empty_batch_adds_nothing(harness: &Harness) -> Verdict {
     assert!(subject.append(&[]).await.is_empty(), "an empty batch has no positions");
     written.extend(subject.append(&sample::facts(2, 1)).await);
     assert!(subject.append(&[]).await.is_empty(), "an empty batch has no positions");
-    assert_same(&subject.entries().await?, &written, "the log with empty batches between");
+    subject.assert_same(&subject.entries().await?, &written, "the log with empty batches between");
     Ok(())
 }
 
@@ -108,8 +120,12 @@ pub async fn facts_are_kept_whole(harness: &Harness) -> Verdict {
     for fact in &facts {
         written.extend(subject.append(std::slice::from_ref(fact)).await);
     }
-    assert_same(&subject.entries().await?, &written, "facts with every member");
-    assert_same(&subject.read(ReadOptions::newest_first()).await?, written.iter().rev(), "facts with every member");
+    subject.assert_same(&subject.entries().await?, &written, "facts with every member");
+    subject.assert_same(
+        &subject.read(ReadOptions::newest_first()).await?,
+        written.iter().rev(),
+        "facts with every member",
+    );
     Ok(())
 }
 
@@ -152,15 +168,22 @@ pub async fn concurrent_batches_do_not_mix(harness: &Harness) -> Verdict {
         batches.push((writer, placed(&facts, appended)));
     }
     assert_eq!(batches.len() as u64, WRITERS * BATCHES, "a writer panicked");
-    // Each writer waited for one batch before it began the next, so its positions must rise.
-    for writer in 0..WRITERS {
-        let own = batches.iter().filter(|(by, _)| *by == writer).map(|(_, entries)| entries[0].position);
-        assert!(own.is_sorted(), "a later batch of one writer stands before an earlier one");
+    let mut written: Vec<Entry> = Vec::new();
+    for lane in subject.lanes() {
+        let is_in = |entry: &&Entry| lane.contains(&entry.fact.kind());
+        let own = |(by, batch): &(u64, Vec<Entry>)| (*by, Vec::from_iter(batch.iter().filter(is_in).cloned()));
+        let mut batches: Vec<(u64, Vec<Entry>)> = batches.iter().map(own).collect();
+        // Each writer waited for one batch before it began the next, so its positions must rise.
+        for writer in 0..WRITERS {
+            let own = batches.iter().filter(|(by, _)| *by == writer).map(|(_, entries)| entries[0].position);
+            assert!(own.is_sorted(), "a later batch of one writer stands before an earlier one");
+        }
+        batches.sort_by_key(|(_, entries)| entries[0].position);
+        let all: Vec<Entry> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
+        assert!(all.is_sorted_by(|a, b| a.position < b.position), "positions of two batches overlap");
+        written.extend(all);
     }
-    batches.sort_by_key(|(_, entries)| entries[0].position);
-    let written: Vec<Entry> = batches.into_iter().flat_map(|(_, entries)| entries).collect();
-    assert!(written.is_sorted_by(|a, b| a.position < b.position), "positions of two batches overlap");
-    assert_same(&subject.entries().await?, &written, "what several writers appended");
+    subject.assert_same(&subject.entries().await?, &written, "what several writers appended");
     Ok(())
 }
 
@@ -182,7 +205,7 @@ pub async fn append_after_close_fails(harness: &Harness) -> Verdict {
     if let Ok((entries, _)) = collect(subject.backend(), ReadOptions::oldest_first()).await
         && !entries.is_empty()
     {
-        assert_same(&entries, &written, "the log after an append that failed");
+        subject.assert_same(&entries, &written, "the log after an append that failed");
     }
     Ok(())
 }
@@ -204,6 +227,9 @@ pub async fn a_dropped_append_is_whole_or_absent(harness: &Harness) -> Verdict {
     written.extend(subject.append(&sample::facts(2, 2)).await);
 
     let entries = subject.entries().await?;
+    let lane = subject.lane(&dropped[0][0]);
+    let (entries, elsewhere): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| lane.contains(&entry.fact.kind()));
     for batch in &dropped {
         let there: Vec<usize> = (0..entries.len()).filter(|&at| batch.contains(&entries[at].fact)).collect();
         let Some(&first) = there.first() else { continue };
@@ -211,9 +237,10 @@ pub async fn a_dropped_append_is_whole_or_absent(harness: &Harness) -> Verdict {
         assert_eq!(there.len(), batch.len(), "{} of the {} facts of a dropped append", there.len(), batch.len());
         assert!(facts.into_iter().eq(batch), "the facts of a dropped append do not stand together and in order");
     }
-    let others: Vec<Entry> =
-        entries.into_iter().filter(|entry| !dropped.iter().any(|batch| batch.contains(&entry.fact))).collect();
-    assert_same(&others, &written, "the log beside dropped appends");
+    let others: Vec<Entry> = (entries.into_iter().chain(elsewhere))
+        .filter(|entry| !dropped.iter().any(|batch| batch.contains(&entry.fact)))
+        .collect();
+    subject.assert_same(&others, &written, "the log beside dropped appends");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::{
     harness::{Harness, Verdict, offered},
     sample,
-    subject::{assert_same, collect},
+    subject::collect,
 };
 use crate::{ErrorKind, ReadOptions};
 
@@ -46,7 +46,11 @@ pub async fn reading_survives_close(harness: &Harness) -> Verdict {
         assert!(!found, "the log outlives its handle, so reading must work after close");
         return Ok(());
     }
-    assert_same(&offered(newest, "reading after close")?.0, written.iter().rev(), "the log after close, backwards");
-    assert_same(&subject.entries().await?, &written, "the log after close");
+    subject.assert_same(
+        &offered(newest, "reading after close")?.0,
+        written.iter().rev(),
+        "the log after close, backwards",
+    );
+    subject.assert_same(&subject.entries().await?, &written, "the log after close");
     Ok(())
 }

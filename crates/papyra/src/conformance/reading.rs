@@ -3,7 +3,7 @@
 use super::{
     harness::{Harness, Verdict, offered},
     sample,
-    subject::{Subject, assert_same, collect},
+    subject::{Subject, collect},
 };
 use crate::{DeadLetter, Entry, ErrorKind, Event, Fact, Kind, Order, Payload, Position, ReadOptions};
 
@@ -15,7 +15,7 @@ async fn assert_selected(subject: &Subject, written: &[Entry], options: ReadOpti
     let mut want: Vec<&Entry> = written.iter().filter(wanted).collect();
     for order in ORDERS {
         let options = ReadOptions { order, ..options.clone() };
-        assert_same(&subject.read(options.clone()).await?, want.iter().copied(), &format!("{options:?}"));
+        subject.assert_same(&subject.read(options.clone()).await?, want.iter().copied(), &format!("{options:?}"));
         want.reverse();
     }
     Ok(())
@@ -34,8 +34,8 @@ async fn write(subject: &Subject, facts: &[crate::Fact]) -> Vec<Entry> {
 pub async fn read_in_both_orders(harness: &Harness) -> Verdict {
     let subject = harness.fresh().await;
     let written = write(&subject, &sample::disordered(100)).await;
-    assert_same(&subject.read(ReadOptions::oldest_first()).await?, &written, "oldest first");
-    assert_same(&subject.read(ReadOptions::newest_first()).await?, written.iter().rev(), "newest first");
+    subject.assert_same(&subject.read(ReadOptions::oldest_first()).await?, &written, "oldest first");
+    subject.assert_same(&subject.read(ReadOptions::newest_first()).await?, written.iter().rev(), "newest first");
     Ok(())
 }
 
@@ -44,19 +44,27 @@ pub async fn read_after_a_position(harness: &Harness) -> Verdict {
     let subject = harness.fresh().await;
     let written = write(&subject, &sample::disordered(80)).await;
     for entry in &written {
-        assert_selected(&subject, &written, ReadOptions::oldest_first().after(entry.position)).await?;
+        assert_selected(&subject, &written, subject.behind(entry)).await?;
     }
-    let middle = ReadOptions::oldest_first().after(written[40].position);
-    assert_selected(&subject, &written, middle.clone().kind(Kind::Audit)).await?;
-    assert_selected(&subject, &written, middle.clone().since(written[60].fact.timestamp().seconds())).await?;
-    assert_selected(&subject, &written, middle.kind(Kind::Event).kind(Kind::DeadLetter).since(sample::NOON)).await?;
+    let late = written[60].fact.timestamp().seconds();
+    for middle in [&written[40], &written[41], &written[42]] {
+        let own = ReadOptions::oldest_first().after(middle.position).kind(middle.fact.kind());
+        assert_selected(&subject, &written, own.clone()).await?;
+        assert_selected(&subject, &written, own.since(sample::NOON)).await?;
+        assert_selected(&subject, &written, subject.behind(middle).since(late)).await?;
+        // Kinds that share a lane with it.
+        let two = subject.lane(&middle.fact).into_iter().filter(|kind| *kind != Kind::Unknown).take(2);
+        let two = two.fold(ReadOptions::oldest_first().after(middle.position), ReadOptions::kind);
+        assert_selected(&subject, &written, two.since(sample::NOON)).await?;
+    }
 
     // A position that the log has not reached: nothing is above it, and saying so is right too.
     for order in ORDERS {
-        let options = ReadOptions { order, ..ReadOptions::default().after(beyond(written[79].position)) };
+        let last = &written[79];
+        let options = ReadOptions { order, after: Some(beyond(last.position)), ..subject.behind(last) };
         match collect(subject.backend(), options).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            read => assert_same(&offered(read, "reading behind the end")?.0, [], "what stands behind the end"),
+            read => subject.assert_same(&offered(read, "reading behind the end")?.0, [], "what stands behind the end"),
         }
     }
     Ok(())
@@ -145,7 +153,7 @@ async fn assert_nothing(subject: &Subject) -> Verdict {
         for options in [ReadOptions::default(), ReadOptions::default().since(0.0).kind(Kind::Event)] {
             match collect(subject.backend(), ReadOptions { order, ..options }).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                read => assert_same(&offered(read, "reading an empty log")?.0, [], "an empty log"),
+                read => subject.assert_same(&offered(read, "reading an empty log")?.0, [], "an empty log"),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{
     harness::{Harness, PassedOver, Verdict, offered},
     sample,
-    subject::{Subject, assert_same},
+    subject::Subject,
 };
 use crate::{Entry, RecoveryConfig, RecoveryReport, Result};
 
@@ -41,7 +41,7 @@ pub async fn recover_keeps_sound_facts(harness: &Harness) -> Verdict {
         };
         let report = recover(&subject, &config).await?;
         assert_eq!(report.lost, 0, "nothing can be lost of a sound log: {report:?}");
-        assert_same(&subject.entries().await?, &written, &format!("the log after {config:?}"));
+        subject.assert_same(&subject.entries().await?, &written, &format!("the log after {config:?}"));
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ pub async fn recover_twice_changes_nothing(harness: &Harness) -> Verdict {
     let report = recover(&subject, &RecoveryConfig::repair()).await?;
     assert!(report.after.is_none() && report.repaired.is_empty(), "the second recovery found work: {report:?}");
     assert!(files(&subject) == before, "the second recovery changed the log's files");
-    assert_same(&subject.entries().await?, &entries, "the log after a second recovery");
+    subject.assert_same(&subject.entries().await?, &entries, "the log after a second recovery");
     Ok(())
 }
 
@@ -67,7 +67,7 @@ pub async fn recover_ignore_changes_nothing(harness: &Harness) -> Verdict {
         let report = recover(&subject, &config).await?;
         assert!(report.after.is_none() && report.repaired.is_empty(), "{config:?} changed something: {report:?}");
         assert!(files(&subject) == before, "{config:?} changed the log's files");
-        assert_same(&subject.entries().await?, &written, &format!("the log after {config:?}"));
+        subject.assert_same(&subject.entries().await?, &written, &format!("the log after {config:?}"));
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 use super::{
     harness::{Harness, Verdict, offered},
     sample,
-    subject::assert_same,
 };
 use crate::{ErrorKind, Kind, ScanOptions};
 
@@ -31,7 +30,7 @@ pub async fn scan_does_not_write(harness: &Harness) -> Verdict {
     }
     written.extend(subject.append(&sample::facts(40, 2)).await);
     offered(subject.backend().scan(ScanOptions::default()).await, "scanning")?;
-    assert_same(&subject.entries().await?, &written, "the log after scans");
+    subject.assert_same(&subject.entries().await?, &written, "the log after scans");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::harness::{PassedOver, Scratch, offered};
-use crate::{Appended, Backend, Entry, Fact, Log, ReadOptions, Result};
+use crate::{Appended, Backend, Entry, Fact, Kind, Log, ReadOptions, Result};
 
 /// A log in a directory of its own.
 pub(super) struct Subject {
@@ -42,6 +42,46 @@ impl Subject {
         Ok(entries)
     }
 
+    /// The kinds that have one order and one count of positions, the unknown ones with the events: all, unless the log says
+    /// that it is made of [parts](Backend::parts). What is said of order and positions holds in each lane for itself.
+    pub(super) fn lanes(&self) -> Vec<Vec<Kind>> {
+        let with_unknown = |mut kinds: Vec<Kind>| {
+            if kinds.contains(&Kind::Event) {
+                kinds.push(Kind::Unknown);
+            }
+            kinds
+        };
+        match self.backend().parts() {
+            [] => vec![with_unknown(Kind::KNOWN.to_vec())],
+            parts => parts.iter().map(|part| with_unknown(part.kinds.clone())).collect(),
+        }
+    }
+
+    /// The lane of a fact.
+    pub(super) fn lane(&self, fact: &Fact) -> Vec<Kind> {
+        let lane = self.lanes().into_iter().find(|lane| lane.contains(&fact.kind()));
+        lane.unwrap_or_else(|| panic!("facts of the kind {} live nowhere", fact.kind()))
+    }
+
+    /// Reads what stands behind an entry, in its lane.
+    pub(super) fn behind(&self, entry: &Entry) -> ReadOptions {
+        let options = ReadOptions::oldest_first().after(entry.position);
+        match self.backend().parts() {
+            [] => options,
+            _ => self.lane(&entry.fact).into_iter().fold(options, ReadOptions::kind),
+        }
+    }
+
+    /// Asserts that a read gave exactly these entries: same positions, same facts to the letter, and in each lane the same
+    /// order.
+    pub(super) fn assert_same<'a>(&self, got: &[Entry], want: impl IntoIterator<Item = &'a Entry>, about: &str) {
+        let want: Vec<&Entry> = want.into_iter().collect();
+        for lane in self.lanes() {
+            let is_in = |entry: &&Entry| lane.contains(&entry.fact.kind());
+            assert_same(got.iter().filter(is_in), want.iter().copied().filter(is_in), about);
+        }
+    }
+
     /// The whole log, oldest first.
     pub(super) async fn entries(&self) -> Result<Vec<Entry>, PassedOver> {
         self.read(ReadOptions::oldest_first()).await
@@ -73,10 +113,9 @@ pub(super) fn placed(facts: &[Fact], appended: Appended) -> Vec<Entry> {
     facts.iter().zip(appended.positions).map(|(fact, position)| Entry::new(position, fact.clone(), 0)).collect()
 }
 
-/// Asserts that a read gave exactly these entries: same positions, same facts to the letter.
-pub(super) fn assert_same<'a>(got: &[Entry], want: impl IntoIterator<Item = &'a Entry>, about: &str) {
+fn assert_same<'a>(got: impl IntoIterator<Item = &'a Entry>, want: impl IntoIterator<Item = &'a Entry>, about: &str) {
     let show = |entry: &Entry| format!("{} {}", entry.position, entry.fact.to_json());
-    let got: Vec<String> = got.iter().map(show).collect();
+    let got: Vec<String> = got.into_iter().map(show).collect();
     let want: Vec<String> = want.into_iter().map(show).collect();
     if got != want {
         let at = got.iter().zip(&want).take_while(|(got, want)| got == want).count();

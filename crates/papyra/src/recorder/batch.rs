@@ -56,12 +56,12 @@ impl Chunk {
 }
 
 /// What a fact of a batch is to the accounts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Mark {
     Plain(Charge),
     Durable(Charge),
-    /// A note about drops: nobody handed it in, and it takes no room.
-    Note,
+    /// A note about these drops: nobody handed it in, and it takes no room.
+    Note(Drops),
 }
 
 /// What the facts of a part of a batch come to.
@@ -90,7 +90,7 @@ impl Batch {
         for chunk in chunks {
             if let Some(drops) = chunk.drops.take() {
                 self.facts.push(drops.to_fact());
-                self.marks.push(Mark::Note);
+                self.marks.push(Mark::Note(drops));
             }
             for slot in chunk.slots.drain(..) {
                 if slot.durable && chunk.withdrawn > 0 {
@@ -131,6 +131,29 @@ impl Batch {
         share
     }
 
+    /// What the fact at this place among the next is to the accounts.
+    pub(super) fn share_of(&self, at: usize) -> Share {
+        self.share(self.at + at..self.at + at + 1)
+    }
+
+    /// The drops that the fact at this place among the next tells of, if it is a note.
+    pub(super) fn note(&self, at: usize) -> Option<&Drops> {
+        match self.marks.get(self.at + at) {
+            Some(Mark::Note(drops)) => Some(drops),
+            _ => None,
+        }
+    }
+
+    /// Of so many next facts only these stay; the others are settled.
+    pub(super) fn keep_of_next(&mut self, facts: usize, keep: impl Fn(usize) -> bool) {
+        let begin = self.at;
+        let stays = |at: usize| at >= begin + facts || at >= begin && keep(at - begin);
+        let (mut fact, mut mark) = (0.., 0..);
+        self.facts.retain(|_| fact.next().is_some_and(&stays));
+        self.marks.retain(|_| mark.next().is_some_and(&stays));
+        self.at = 0;
+    }
+
     /// Removes what is settled and every fact that someone waits for.
     pub(super) fn withdraw_durable(&mut self) -> Share {
         self.facts.drain(..self.at);
@@ -139,7 +162,7 @@ impl Batch {
         let is_durable = |mark: &Mark| matches!(mark, Mark::Durable(_));
         let mut share = Share::default();
         for mark in self.marks.iter().filter(|mark| is_durable(mark)) {
-            share.add(0, *mark);
+            share.add(0, mark);
         }
         let mut marks = self.marks.iter();
         self.facts.retain(|_| !marks.next().is_some_and(is_durable));
@@ -150,23 +173,23 @@ impl Batch {
     fn share(&self, range: Range<usize>) -> Share {
         let mut share = Share::default();
         for (at, mark) in self.marks[range].iter().enumerate() {
-            share.add(at, *mark);
+            share.add(at, mark);
         }
         share
     }
 }
 
 impl Share {
-    fn add(&mut self, at: usize, mark: Mark) {
+    fn add(&mut self, at: usize, mark: &Mark) {
         match mark {
-            Mark::Note => self.notes += 1,
+            Mark::Note(_) => self.notes += 1,
             Mark::Plain(charge) => {
                 self.plain += 1;
-                self.charge += charge;
+                self.charge += *charge;
             }
             Mark::Durable(charge) => {
                 self.durable.push(at);
-                self.charge += charge;
+                self.charge += *charge;
             }
         }
     }

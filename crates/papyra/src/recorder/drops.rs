@@ -46,6 +46,17 @@ impl Drops {
         }
     }
 
+    /// The same, and those too.
+    pub(super) fn merge(&mut self, others: &Drops) {
+        for (kind, n) in &others.by_kind {
+            *self.by_kind.entry(*kind).or_default() += n;
+        }
+        self.letters = self.letters.saturating_add(others.letters);
+        let (first, last) = (self.span.into_iter().chain(others.span))
+            .fold((f64::MAX, f64::MIN), |span, other| (span.0.min(other.0), span.1.max(other.1)));
+        self.span = self.span.or(others.span).map(|_| (first, last));
+    }
+
     /// The fact that stands in the log in place of the dropped ones.
     pub(super) fn to_fact(&self) -> Fact {
         let (first, last) = self.span.unwrap_or_default();
@@ -80,6 +91,19 @@ mod tests {
         assert_eq!(note.event_type, "FactsDropped");
         let expected = r#"{"n":3,"by_kind":{"dead_letter":1,"event":2},"first":10.0,"last":20.5}"#;
         assert_eq!(note.payload.as_json(), expected);
+    }
+
+    #[test]
+    fn drops_of_two_times_are_told_of_together() {
+        let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+        let (mut drops, mut others) = (Drops::default(), Drops::default());
+        others.add(&Event::new("a://1", "X").at(at(20.5)).into());
+        drops.merge(&Drops::default());
+        assert!(drops.is_empty());
+        drops.merge(&others);
+        others.merge(&drops);
+        let Fact::Event(note) = others.to_fact() else { panic!("not an event") };
+        assert_eq!(note.payload.as_json(), r#"{"n":2,"by_kind":{"event":2},"first":20.5,"last":20.5}"#);
     }
 
     #[test]

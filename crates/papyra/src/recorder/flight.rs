@@ -51,7 +51,10 @@ impl Queue {
             state.flight.flushers.append(&mut chunk.flushers);
             chunks.push(chunk);
         }
-        if state.closing && state.chunks.is_empty() {
+        if state.closing && chunks.is_empty() && !state.owed.is_empty() && !state.tried_to_pay {
+            state.tried_to_pay = true;
+            chunks.push(Chunk { drops: Some(std::mem::take(&mut state.owed)), ..Chunk::default() });
+        } else if state.closing && state.chunks.is_empty() {
             // Whatever still comes could keep a closing recorder busy for ever.
             state.sealed = true;
         }
@@ -70,7 +73,8 @@ impl Queue {
         let mut state = self.state();
         let Some(waiters) = state.settle(&share) else { return };
         self.count(&mut state, |tally| tally.written += share.facts());
-        let recovered = state.trouble.take().is_some();
+        // A part that takes nothing is still to be got over, even if the others take theirs.
+        let recovered = state.sick.is_empty() && state.trouble.take().is_some();
         // The note that ends a time of drops is written, and none went missing since.
         let whole_again = share.notes > 0 && state.dropping && state.drops.is_empty();
         state.dropping &= !whole_again;
@@ -183,6 +187,10 @@ pub(super) fn answer(waiters: Vec<Waiter>, error: &Error) {
     for waiter in waiters {
         let _ = waiter.send(Err(error.clone()));
     }
+}
+
+pub(super) fn answer_one(waiter: Waiter, answer: Result<Position>) {
+    let _ = waiter.send(answer);
 }
 
 pub(super) fn answer_all(flushers: Vec<Flusher>, error: &Error) {

@@ -9,7 +9,8 @@ pub enum RecorderHealth {
     /// Facts are written as they come.
     Ok,
     /// Facts wait, because the log cannot be written to for the time being or because the queue is full. The recorder
-    /// tries again by itself; facts that find no room are dropped and counted.
+    /// tries again by itself; facts that find no room are dropped and counted. Or a part of the log takes no facts: those that
+    /// belong to it are dropped and counted, the others are written.
     Degraded(Error),
     /// Nothing can be written any more, because it is not known what became of a write, the log was closed, or the
     /// backend panicked. Every further fact is dropped and counted. Open the log anew.
@@ -35,7 +36,7 @@ pub struct ShutdownReport {
     pub written: u64,
     /// Whether the log was closed in time and without error, so that facts acknowledged as buffered are durable too.
     pub synced: bool,
-    /// Facts dropped: there was no room, the log was gone, or the time was over. Those that were on their way to
+    /// Facts dropped: there was no room, the log or their part of it was gone, or the time was over. Those that were on their way to
     /// storage when the time was over may nevertheless be in the log.
     pub dropped: u64,
     /// Facts that no log may hold, and facts whose `record_durable` told its caller of an error.
@@ -68,6 +69,11 @@ pub(super) fn failed(cause: &Error) -> Error {
 pub(super) fn too_large(bytes: usize) -> Error {
     Error::new(ErrorKind::Invalid, format!("a fact of about {bytes} bytes is larger than the recorder's whole queue"))
         .with_cure("record a smaller payload, or give the recorder a larger queue")
+}
+
+/// What stands behind an error, in words.
+pub(super) fn cause(error: &Error) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
 }
 
 pub(super) fn no_position() -> Error {

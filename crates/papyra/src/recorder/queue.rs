@@ -116,14 +116,8 @@ impl Queue {
         if state.lost.is_some() || state.sealed {
             return;
         }
-        // The note stands where the first fact went missing. Those that go missing until it is written belong to it
-        // too: a note for each gap would cost the room that is wanting.
-        if state.drops.is_empty() {
-            if !state.back().is_untouched() {
-                state.open_chunk();
-            }
-            state.back().after_drops = true;
-        }
+        // The note stands where the first fact went missing.
+        state.begin_note();
         state.drops.add(fact);
         let begins = !state.dropping && !state.closing;
         state.dropping |= begins;

@@ -1,13 +1,16 @@
 //! What stands behind the queue's lock: the facts that wait, what is in flight, and the accounts.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use super::{
     batch::{Chunk, Flusher, Waiter},
     drops::Drops,
     health,
 };
-use crate::Error;
+use crate::{Error, Kind};
 
 /// Held for moments only: never while facts are encoded or written, never while anyone else's code runs.
 #[derive(Default)]
@@ -20,6 +23,12 @@ pub(super) struct State {
     pub(super) tally: Tally,
     /// Facts dropped where a waiting chunk says so; empty if none says so.
     pub(super) drops: Drops,
+    /// Facts dropped because their part of the log takes none, of which the log itself could not be told yet.
+    pub(super) owed: Drops,
+    /// The parts of the log that took none at the last try, each by the first of its kinds.
+    pub(super) sick: BTreeSet<Kind>,
+    /// The last try at telling of what is owed, before the end, was made.
+    pub(super) tried_to_pay: bool,
     /// Whether facts are being dropped for want of room, as far as anyone was told.
     pub(super) dropping: bool,
     pub(super) told_of_rejection: bool,
@@ -68,6 +77,17 @@ impl State {
     pub(super) fn open_chunk(&mut self) {
         let chunk = self.spare.pop().unwrap_or_else(Chunk::with_room);
         self.chunks.push_back(chunk);
+    }
+
+    /// From here on a note in the queue tells of `drops`. Those that go missing until it is written belong to it too: a note
+    /// for each gap would cost the room that is wanting.
+    pub(super) fn begin_note(&mut self) {
+        if self.drops.is_empty() {
+            if !self.back().is_untouched() {
+                self.open_chunk();
+            }
+            self.back().after_drops = true;
+        }
     }
 
     pub(super) fn why_closed(&self) -> Error {

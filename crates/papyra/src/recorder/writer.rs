@@ -100,9 +100,14 @@ impl Writer<'_> {
             let count = facts.len();
             match guarded(self.queue.log.append(facts)).await {
                 Ok(appended) => {
+                    self.queue.took(facts);
                     self.queue.written(self.batch.advance(count), &appended.positions);
                     pause = FIRST_PAUSE;
                     most = count.saturating_mul(2);
+                }
+                Err(error) if error.fates().is_some() => {
+                    let fates = error.fates().into_iter();
+                    most = fates.map(|fates| self.queue.partly(&mut self.batch, count, fates)).min().unwrap_or(most);
                 }
                 Err(error) if is_refusal(&error) => match count {
                     1 => self.queue.refused(self.batch.advance(1), &error),

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use papyra::{
     Audit, CompactionConfig, DeadLetter, Event, Fact, Kind, Log, Payload, Retention, Rule, Timestamp,
-    backend::file::{FileConfig, JsonLog},
+    backend::file::{FileConfig, FileLog},
 };
 
 use crate::{laws::Place, random::Random};
@@ -103,5 +103,5 @@ pub(crate) fn compaction(random: &mut Random) -> CompactionConfig {
 
 /// The log in this file.
 pub(crate) fn open(path: &std::path::Path) -> Log {
-    Log::new(JsonLog::new(FileConfig::new(path).with_lock_timeout(Duration::ZERO)))
+    Log::new(FileLog::new(FileConfig::new(path).with_lock_timeout(Duration::ZERO)))
 }

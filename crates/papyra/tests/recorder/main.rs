@@ -3,6 +3,7 @@
 mod backends;
 mod ending;
 mod overload;
+mod parts;
 mod trouble;
 
 use std::{sync::atomic::Ordering, time::Duration};

@@ -5,14 +5,17 @@ use std::{
     time::Duration,
 };
 
+use super::Rotation;
 use crate::{Durability, codec};
 
 /// Where a file log is and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileConfig {
-    /// The log's file.
+    /// The log's file; of a log that rotates, its directory.
     pub path: PathBuf,
+    /// When the next file begins; `None` for a log of one file.
+    pub rotation: Option<Rotation>,
     /// What an acknowledgement promises.
     pub durability: Durability,
     /// How long to wait for another process that holds the log, before `Locked`.
@@ -26,10 +29,23 @@ impl FileConfig {
     pub fn new(path: impl AsRef<Path>) -> Self {
         FileConfig {
             path: path.as_ref().to_owned(),
+            rotation: None,
             durability: Durability::default(),
             lock_timeout: Duration::from_secs(5),
             max_line: codec::MAX_WRITE_LINE,
         }
+    }
+
+    /// A log in this directory, with the same defaults and segments of 64 MiB.
+    pub fn rotating(directory: impl AsRef<Path>) -> Self {
+        FileConfig { rotation: Some(Rotation::default()), ..FileConfig::new(directory) }
+    }
+
+    /// Says when the next file begins: the path is a directory.
+    #[must_use]
+    pub fn with_rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = Some(rotation);
+        self
     }
 
     /// Says what an acknowledgement promises.

@@ -21,6 +21,13 @@ impl Next {
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
     }
 
+    /// Goes on behind the end of another file of the same log.
+    pub(super) fn go_on_from(&mut self, before: &Next) {
+        self.seq = self.seq.max(before.seq);
+        self.skew = self.skew.max(before.skew);
+        self.newest = self.newest.into_iter().chain(before.newest).reduce(f64::max);
+    }
+
     fn stamp(&mut self, timestamp: f64) -> Stamp<'static> {
         if let Some(newest) = self.newest {
             // Times at both ends of what a number can hold are further apart than a number can say.

@@ -1,22 +1,31 @@
 //! The findings of a scan while they are gathered: neighbours of a kind become one region.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::sequence::Sequence;
 use crate::{Anomaly, AnomalyKind, MAX_ANOMALIES, ScanReport};
 
 /// Findings in the order in which they were met.
-#[derive(Debug)]
-pub(super) struct Findings<'a> {
-    path: &'a Path,
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    files: Vec<File>,
     regions: Vec<Region>,
     /// Findings past those that are kept in full; the last one is kept, since it may grow.
     uncounted: u64,
 }
 
+/// A file that is looked at.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// Bytes of it are not as they should be, or not where they should be.
+    touched: bool,
+}
+
 #[derive(Debug)]
 struct Region {
     kind: AnomalyKind,
+    file: usize,
     offset: u64,
     len: u64,
     line: u64,
@@ -27,9 +36,15 @@ struct Region {
     gap: bool,
 }
 
-impl<'a> Findings<'a> {
-    pub(super) fn new(path: &'a Path) -> Self {
-        Findings { path, regions: Vec::new(), uncounted: 0 }
+impl Findings {
+    /// What is found from now on is found in this file.
+    pub(super) fn begin(&mut self, path: &Path) {
+        self.files.push(File { path: path.to_owned(), touched: false });
+    }
+
+    /// For each file whether bytes of it are not as or where they should be. What is only missing somewhere is not in it.
+    pub(super) fn touched(&self) -> impl Iterator<Item = bool> {
+        self.files.iter().map(|file| file.touched)
     }
 
     /// Adds a finding; one that touches the finding before, of the same kind, makes that longer.
@@ -42,8 +57,11 @@ impl<'a> Findings<'a> {
         seq: Option<u64>,
         detail: impl FnOnce() -> String,
     ) {
+        let file = self.touch();
         if let Some(last) = self.regions.last_mut()
             && last.kind == kind
+            && last.file == file
+            && !last.gap
             && last.offset + last.len == offset
         {
             last.len += len;
@@ -55,22 +73,22 @@ impl<'a> Findings<'a> {
             return;
         }
         let seqs = seq.map(|seq| (seq, seq));
-        self.push(|| Region { kind, offset, len, line, lines: 1, seqs, detail: detail(), gap: false });
+        self.push(|| Region { kind, file, offset, len, line, lines: 1, seqs, detail: detail(), gap: false });
     }
 
-    /// Numbers are missing before this place.
-    pub(super) fn add_gap(&mut self, offset: u64, line: u64, seqs: (u64, u64)) {
-        let kind = AnomalyKind::MissingEntries;
-        self.push(|| Region {
-            kind,
-            offset,
-            len: 0,
-            line,
-            lines: 1,
-            seqs: Some(seqs),
-            detail: String::new(),
-            gap: true,
-        });
+    /// Numbers are missing before this place; with a reason, if more is known of it.
+    pub(super) fn add_gap(&mut self, kind: AnomalyKind, offset: u64, line: u64, seqs: (u64, u64), detail: String) {
+        let file = self.file();
+        self.push(|| Region { kind, file, offset, len: 0, line, lines: 1, seqs: Some(seqs), detail, gap: true });
+    }
+
+    /// Numbers are missing before this place, and so are the files with these numbers.
+    pub(super) fn add_hole(&mut self, offset: u64, line: u64, seqs: (u64, u64), files: Option<(u64, u64)>) {
+        let missing = match files {
+            Some((first, last)) if first < last => format!(": the segments {first} to {last} are not here"),
+            _ => format!(": segment {} is not here", files.map_or(0, |files| files.0)),
+        };
+        self.add_gap(AnomalyKind::MissingSegment, offset, line, seqs, missing);
     }
 
     /// Numbers are missing because of the damage that was just found.
@@ -84,14 +102,33 @@ impl<'a> Findings<'a> {
 
     /// Entries are missing somewhere behind the header that certifies them.
     pub(super) fn add_missing(&mut self, offset: u64, line: u64, seqs: (u64, u64), detail: String) {
-        let kind = AnomalyKind::MissingEntries;
-        self.push(|| Region { kind, offset, len: 0, line, lines: 1, seqs: Some(seqs), detail, gap: false });
+        let (kind, file) = (AnomalyKind::MissingEntries, self.touch());
+        self.push(|| Region { kind, file, offset, len: 0, line, lines: 1, seqs: Some(seqs), detail, gap: false });
     }
 
-    /// A whole file is missing.
+    /// A whole file is missing before the first one.
     pub(super) fn add_segment(&mut self, seqs: (u64, u64), detail: String) {
         let kind = AnomalyKind::MissingSegment;
-        self.push(|| Region { kind, offset: 0, len: 0, line: 1, lines: 1, seqs: Some(seqs), detail, gap: false });
+        self.push(|| Region {
+            kind,
+            file: 0,
+            offset: 0,
+            len: 0,
+            line: 1,
+            lines: 1,
+            seqs: Some(seqs),
+            detail,
+            gap: false,
+        });
+    }
+
+    fn file(&self) -> usize {
+        self.files.len().saturating_sub(1)
+    }
+
+    fn touch(&mut self) -> usize {
+        self.files.iter_mut().next_back().into_iter().for_each(|file| file.touched = true);
+        self.file()
     }
 
     fn push(&mut self, region: impl FnOnce() -> Region) {
@@ -105,15 +142,16 @@ impl<'a> Findings<'a> {
     /// Hands the findings to the report.
     pub(super) fn finish(mut self, sequence: &Sequence, report: &mut ScanReport) {
         // What headers certify is known only behind it.
-        self.regions.sort_by_key(|region| region.offset);
+        self.regions.sort_by_key(|region| (region.file, region.offset));
         for region in self.regions {
+            let path = self.files.get(region.file).map_or(Path::new(""), |file| &file.path);
             match region.seqs {
                 Some((first, last)) if region.gap => {
                     for gap in sequence.still_missing(first, last) {
-                        report.add(region.describe(self.path, Some(gap)));
+                        report.add(region.describe(path, Some(gap)));
                     }
                 }
-                seqs => report.add(region.describe(self.path, seqs)),
+                seqs => report.add(region.describe(path, seqs)),
             }
         }
         report.anomalies_total += self.uncounted;
@@ -128,8 +166,8 @@ impl Region {
             (len, n) => format!("lines {} to {}, byte {}, {len} bytes", self.line, self.line + n - 1, self.offset),
         };
         let detail = match seqs {
-            Some((first, last)) if self.gap && first == last => format!("entry {first} is missing"),
-            Some((first, last)) if self.gap => format!("entries {first} to {last} are missing"),
+            Some((first, last)) if self.gap && first == last => format!("entry {first} is missing{}", self.detail),
+            Some((first, last)) if self.gap => format!("entries {first} to {last} are missing{}", self.detail),
             Some((first, last)) if self.kind == AnomalyKind::CorruptedLine && first == last => {
                 format!("{}; entry {first} was here", self.detail)
             }

@@ -4,29 +4,44 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod backup;
+mod beginning;
 mod compact;
 mod config;
+mod delivery;
 mod early_sync;
 mod encoded;
+mod fates;
 mod findings;
 mod gaps;
 mod judge;
 mod layout;
 mod lines;
 mod lock;
+mod log_end;
+mod members;
 mod opened;
+mod output;
 mod pass;
+mod passed;
+mod place;
 mod plan;
 mod quarantine;
 mod read_back;
 mod reader;
+mod reading;
 mod recent;
 mod recover;
+mod relabel;
 mod replace;
+mod restore;
+mod rotate;
+mod rotation;
 mod runs;
 mod salvage;
 mod scan;
 mod sections;
+mod segments;
 mod sequence;
 mod sieve;
 mod storage;
@@ -42,14 +57,15 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
 use async_trait::async_trait;
 
 pub use config::FileConfig;
+pub use rotation::Rotation;
 
-use self::{encoded::Encoded, reader::Reader, storage::Storage, writer::Writer};
+use self::{encoded::Encoded, reader::Reader, segments::Segments, storage::Storage, writer::Writer};
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backups, CompactionConfig, CompactionReport, Copied, EntryStream, Error, ErrorKind, Fact,
+    PieceSink, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions, ScanReport, Stored,
 };
 
-/// A log in one NDJSON file.
+/// A log in one NDJSON file, or in a directory of them.
 ///
 /// Reading, scanning and following take no lock and need no right to write. The first append takes the writer's lock, which
 /// is held until [`close`](Backend::close) or until the last handle is dropped.
@@ -57,7 +73,7 @@ use crate::{
 /// # Durability
 /// As [`FileConfig::durability`] says: synced by default.
 #[derive(Debug)]
-pub struct JsonLog {
+pub struct FileLog {
     config: FileConfig,
     storage: Arc<dyn Storage>,
     writer: Mutex<State>,
@@ -70,14 +86,14 @@ enum State {
     Closed,
 }
 
-impl JsonLog {
-    /// The log in this file. Nothing is opened or created yet: the first append does that.
+impl FileLog {
+    /// The log in this file or directory. Nothing is opened or created yet: the first append does that.
     pub fn new(config: FileConfig) -> Self {
-        JsonLog::on(config, Arc::new(storage::Disk))
+        FileLog::on(config, Arc::new(storage::Disk))
     }
 
     fn on(config: FileConfig, storage: Arc<dyn Storage>) -> Self {
-        JsonLog { config, storage, writer: Mutex::new(State::Idle) }
+        FileLog { config, storage, writer: Mutex::new(State::Idle) }
     }
 
     fn writer(&self) -> Result<Arc<Writer>> {
@@ -95,13 +111,13 @@ impl JsonLog {
 }
 
 #[async_trait]
-impl Backend for JsonLog {
+impl Backend for FileLog {
     fn name(&self) -> &'static str {
-        "json"
+        if self.config.rotation.is_some() { "rotating" } else { "json" }
     }
 
     fn address(&self) -> String {
-        format!("json:{}", self.config.path.display())
+        format!("{}:{}", self.name(), self.config.path.display())
     }
 
     async fn append(&self, facts: &[Fact]) -> Result<Appended> {
@@ -112,8 +128,8 @@ impl Backend for JsonLog {
 
     fn read(&self, options: ReadOptions) -> EntryStream {
         let skipped = Arc::new(AtomicU64::new(0));
-        let (path, counter) = (self.config.path.clone(), skipped.clone());
-        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(&path, options, counter) {
+        let (segments, counter) = (Segments::of(&self.config), skipped.clone());
+        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter) {
             Ok(reader) => reader.run(sink),
             Err(error) => drop(sink(Err(error))),
         });
@@ -121,13 +137,14 @@ impl Backend for JsonLog {
     }
 
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {
-        let (path, name, address) = (self.config.path.clone(), self.name(), self.address());
-        threads::run("papyra-scan", move || scan::scan(&path, options, name, &address)).await
+        let (log, name, address) = (Segments::of(&self.config), self.name(), self.address());
+        threads::run("papyra-scan", move || scan::scan(&log, options, name, &address)).await
     }
 
     async fn recover(&self, config: &RecoveryConfig) -> Result<RecoveryReport> {
-        let (own, wanted, name, address) = (self.config.clone(), config.clone(), self.name(), self.address());
-        threads::run("papyra-recover", move || recover::recover(&own, &wanted, name, &address)).await
+        let (log, own, wanted) = (Segments::of(&self.config), self.config.clone(), config.clone());
+        let (name, address) = (self.name(), self.address());
+        threads::run("papyra-recover", move || recover::recover(&log, &own, &wanted, name, &address)).await
     }
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
@@ -141,6 +158,23 @@ impl Backend for JsonLog {
             State::Writing(writer) => writer.close().await.unwrap_or_else(|_| Err(writer::gone())),
             State::Idle | State::Closed => Ok(()),
         }
+    }
+
+    fn backups(&self) -> Option<&dyn Backups> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Backups for FileLog {
+    async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
+        let (own, name) = (self.config.clone(), self.name());
+        threads::run("papyra-backup", move || backup::copy(&own, name, &mut *sink)).await
+    }
+
+    async fn restore(&self, from: Stored) -> Result<Restored> {
+        let (own, name, address) = (self.config.clone(), self.name(), self.address());
+        threads::run("papyra-restore", move || restore::restore(&own, &from, name, &address)).await
     }
 }
 

@@ -7,6 +7,8 @@ use super::{
     judge::{self, Open},
     layout::{End, LEAST_SKEW, Layout},
     lines,
+    log_end::LogEnd,
+    segments::Segment,
     storage::{self, ActiveFile, Identity, Storage},
 };
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// The address of what Papyra itself has to say.
-const OWN_ADDRESS: &str = "papyra://log";
+pub(super) const OWN_ADDRESS: &str = "papyra://log";
 
 /// A log that has fewer numbers left is damaged or forged: nobody wrote so many facts.
 const NUMBERS_LEFT: u64 = 1 << 40;
@@ -26,14 +28,21 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     pub(super) header: Header,
     pub(super) len: u64,
+    /// Whether anything but a header stands in it.
+    pub(super) holds_lines: bool,
     pub(super) next: Next,
     pub(super) remarks: Vec<Fact>,
 }
 
 impl Opened {
     /// Opens the file, creates it if it is not there, settles its tail, and makes sure that its sealed part has a header.
-    /// `before` is the header that the log had, and its next number, where the file takes the place of another.
-    pub(super) fn new(path: &Path, storage: &dyn Storage, before: Option<(&Header, u64)>) -> Result<Opened> {
+    /// `before` is asked for the end of the log before this file, where the file itself does not say how to go on.
+    pub(super) fn new(
+        segment: &Segment,
+        storage: &dyn Storage,
+        before: impl FnOnce() -> Result<Option<LogEnd>>,
+    ) -> Result<Opened> {
+        let path = &*segment.path;
         let failed = |doing: &'static str| move |error| Error::io(doing, path, error);
         let mut active = match storage.open(path, false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => storage.open(path, true).map_err(|error| {
@@ -68,28 +77,42 @@ impl Opened {
         if settled.add_newline {
             addition.push(b'\n');
         }
+        let is_sealed = layout.is_sealed(end.offset);
+        let before = if layout.header.is_none() || end.newest.is_none() { before()? } else { None };
+        let mut next = Next { seq: end.next_seq, skew: end.skew, newest: end.newest };
         let header = match layout.header {
             Some(header) => header,
             None => {
-                let header = match before {
-                    Some((before, next_seq)) => Header {
-                        first_seq: next_seq,
+                // Each line that stands here already, however damaged, has had a number.
+                let first_seq = before.as_ref().map_or(next.seq, |before| before.next.seq + layout.legacy_lines);
+                let header = match before.as_ref().and_then(|before| before.header.as_ref()) {
+                    Some(before) => Header {
+                        segment: segment.number,
+                        first_seq,
                         gaps_through: 0,
                         kept: 0,
                         kept_xor: 0,
                         created: Timestamp::now(),
                         ..before.clone()
                     },
-                    None => Header::first(uuid::Uuid::now_v7().to_string(), end.next_seq, Timestamp::now()),
+                    None => Header {
+                        segment: segment.number,
+                        ..Header::first(uuid::Uuid::now_v7().to_string(), first_seq, Timestamp::now())
+                    },
                 };
                 // Sealed lines without any header: the next rewrite gives them one, a header in the middle would be wrong.
-                if !layout.is_sealed(end.offset) {
-                    end.next_seq = header.first_seq;
+                if !is_sealed {
+                    next.seq = header.first_seq;
                     header.encode(&mut addition);
                 }
                 header
             }
         };
+        if let Some(before) = before
+            && before.header.as_ref().is_none_or(|before| before.log_id == header.log_id)
+        {
+            next.go_on_from(&before.next);
+        }
         let mut len = settled.cut_from;
         if !addition.is_empty()
             && let Err(error) = storage::write_all(&mut *active, &addition)
@@ -100,9 +123,9 @@ impl Opened {
         }
         len += addition.len() as u64;
         active.sync().map_err(failed("sync"))?;
-        storage::sync_directory_of(path).map_err(failed("sync the directory of"))?;
-        let next = Next { seq: end.next_seq, skew: end.skew, newest: end.newest };
-        Ok(Opened { file: active, identity, header, len, next, remarks })
+        storage.sync_directory_of(path).map_err(failed("sync the directory of"))?;
+        let holds_lines = end.newest.is_some() || layout.legacy_lines > 0;
+        Ok(Opened { file: active, identity, header, len, holds_lines, next, remarks })
     }
 }
 

@@ -1,4 +1,4 @@
-//! One pass over a file: every byte is looked at, and what is found goes into the report.
+//! One pass over the files of a log: every byte is looked at, and what is found goes into the report.
 
 use std::{fs::File, io, path::Path, sync::Arc};
 
@@ -7,6 +7,8 @@ use super::{
     judge::{self, Is, Open, Part},
     layout::{LEAST_SKEW, newer},
     lines::{self, Forward, Raw},
+    members::Member,
+    passed::{Ended, Passed},
     sequence::{Certified, Sequence, Verdict},
     stretch::{KINDS, Stretch, Stretches},
     written::Written,
@@ -16,30 +18,28 @@ use crate::{
     codec::{self, Form, Head, HeaderLine, Tail},
 };
 
-/// What a pass came to.
-pub(super) struct Passed {
-    pub(super) report: ScanReport,
-    /// The stretches that were taken in as a whole, in the order of the file.
-    pub(super) sound: Vec<Stretch>,
-}
-
 /// What is known while a pass goes on.
-pub(super) struct Pass<'a> {
-    path: &'a Path,
+pub(super) struct Pass {
     options: ScanOptions,
     report: ScanReport,
-    findings: Findings<'a>,
+    findings: Findings,
     sequence: Sequence,
+    /// The file that is looked at.
+    member: Member,
     line: u64,
     log_id: Option<String>,
-    /// Sealing has begun.
+    /// Sealing has begun: in the log, and in this file.
     sealed: bool,
+    sealed_here: bool,
+    /// The number of the file before.
+    number_before: Option<u64>,
+    /// Files are missing between the one before and this one, and what they held was not named yet.
+    hole: Option<(u64, u64)>,
     /// The highest `dropped_through` of any header, and the first header's first number.
     dropped_through: u64,
     first_seq: Option<u64>,
-    /// Damage was found since the last sound line: it explains a gap.
+    /// Damage was found, since the last sound line and in what the last header certifies: it explains what is missing there.
     damage_before: bool,
-    /// Damage was found in what the last header certifies: it explains a loss there.
     damage_certified: bool,
     /// Where the last header stands: offset and line.
     certified_at: (u64, u64),
@@ -48,17 +48,20 @@ pub(super) struct Pass<'a> {
     far_future: bool,
 }
 
-impl<'a> Pass<'a> {
-    pub(super) fn new(path: &'a Path, options: ScanOptions, report: ScanReport) -> Self {
+impl Pass {
+    pub(super) fn new(options: ScanOptions, report: ScanReport) -> Self {
         Pass {
-            path,
             options,
             report,
-            findings: Findings::new(path),
+            findings: Findings::default(),
             sequence: Sequence::default(),
+            member: Member::default(),
             line: 0,
             log_id: None,
             sealed: false,
+            sealed_here: false,
+            number_before: None,
+            hole: None,
             dropped_through: 0,
             first_seq: None,
             damage_before: false,
@@ -69,18 +72,62 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Looks at a file up to `size`.
-    pub(super) fn run(self, file: &Arc<File>, size: u64) -> io::Result<Passed> {
+    /// For a log with this id, of which everything up to a number was dropped on purpose.
+    pub(super) fn of_log(mut self, log_id: Option<String>, dropped_through: u64) -> Self {
+        (self.log_id, self.dropped_through) = (log_id, dropped_through);
+        self
+    }
+
+    /// Looks at a log of one file up to `size`.
+    pub(super) fn run(mut self, path: &Path, file: &Arc<File>, size: u64) -> io::Result<Passed> {
+        let sound = self.file(&Member::alone(path), file, size)?;
+        Ok(Passed { report: self.finish().report, sound })
+    }
+
+    /// The same for a file that somebody is still writing, up to the `size` that it will have.
+    pub(super) fn run_behind(
+        mut self,
+        member: &Member,
+        written: &Arc<Written>,
+        file: &Arc<File>,
+        size: u64,
+    ) -> io::Result<ScanReport> {
+        self.begin(member);
+        self.over(file, size, size, Some(written))?;
+        Ok(self.finish().report)
+    }
+
+    /// Looks at the next file of the log up to `size`; gives the stretches that were taken in as a whole.
+    pub(super) fn file(&mut self, member: &Member, file: &Arc<File>, size: u64) -> io::Result<Vec<Stretch>> {
+        self.begin(member);
+        self.report.bytes += size;
         let end = lines::behind_last_newline(file, size)?;
         self.over(file, size, end, None)
     }
 
-    /// The same for a file that somebody is still writing, up to the `size` that it will have.
-    pub(super) fn run_behind(self, written: &Arc<Written>, file: &Arc<File>, size: u64) -> io::Result<Passed> {
-        self.over(file, size, size, Some(written))
+    fn begin(&mut self, member: &Member) {
+        let before = std::mem::replace(&mut self.member, member.clone()).number;
+        self.number_before = before.or(self.number_before);
+        self.hole = match (self.number_before, member.number) {
+            (Some(before), Some(own)) if own > before + 1 => Some((before + 1, own - 1)),
+            _ => None,
+        };
+        self.findings.begin(&member.path);
+        (self.line, self.sealed_here, self.certified_at, self.damage_certified) = (0, false, (0, 1), false);
     }
 
-    fn over(mut self, file: &Arc<File>, size: u64, mut end: u64, written: Option<&Arc<Written>>) -> io::Result<Passed> {
+    /// Nothing of a newer format can be judged, nor what stands behind it.
+    pub(super) fn is_over(&self) -> bool {
+        self.newer
+    }
+
+    fn over(
+        &mut self,
+        file: &Arc<File>,
+        size: u64,
+        mut end: u64,
+        written: Option<&Arc<Written>>,
+    ) -> io::Result<Vec<Stretch>> {
         let progress = self.options.progress.clone();
         progress.iter().for_each(|progress| progress.announce(end));
         let (mut at, mut told) = (0, 0);
@@ -108,14 +155,35 @@ impl<'a> Pass<'a> {
             written.wait_for(size)?;
             end = lines::behind_last_newline(file, size)?;
         }
-        if end < size && !self.report.live_writer && !self.newer {
-            self.findings.add(AnomalyKind::TruncatedLine, end, size - end, self.line + 1, None, || {
-                format!("{} bytes after the last newline: a torn tail, as a crash leaves it", size - end)
-            });
+        if end < size && !self.newer {
+            self.tail(end, size - end);
+        }
+        if size == 0 && self.member.number.is_some() {
+            self.findings.add(AnomalyKind::MissingHeader, 0, 0, 1, None, || "the file is empty".to_owned());
         }
         if !self.newer {
-            self.certified(self.sequence.end());
+            let certified = self.sequence.close();
+            self.certified(certified);
         }
+        Ok(sound)
+    }
+
+    /// Bytes stand behind the last newline: a crash leaves them where somebody wrote, and nobody but damage anywhere else.
+    fn tail(&mut self, end: u64, len: u64) {
+        let line = self.line + 1;
+        if !self.member.is_active {
+            self.line += 1;
+            return self.damage(end, len, format!("{len} bytes without a newline at the end of a sealed file"));
+        }
+        if !self.report.live_writer {
+            self.findings.add(AnomalyKind::TruncatedLine, end, len, line, None, || {
+                format!("{len} bytes after the last newline: a torn tail, as a crash leaves it")
+            });
+        }
+    }
+
+    /// All files were looked at.
+    pub(super) fn finish(mut self) -> Ended {
         self.first_segment();
         let Pass { mut report, findings, sequence, .. } = self;
         if report.legacy_lines > 0 {
@@ -124,14 +192,19 @@ impl<'a> Pass<'a> {
                 report.legacy_lines
             ));
         }
+        let (touched, accounted) = (findings.touched().collect(), sequence.accounted());
         findings.finish(&sequence, &mut report);
-        Ok(Passed { report, sound })
+        Ended { report, touched, accounted }
     }
 
     /// Takes in a stretch of sound lines, if it continues what stands before it.
     fn stretch(&mut self, stretch: &Stretch) -> bool {
         let numbers = match &stretch.sealed {
-            Some(run) if self.sealed && self.sequence.run(run.first, run.last, run.xor) => (run.first, run.last),
+            Some(run)
+                if self.sealed_here && !self.is_beyond(run.last) && self.sequence.run(run.first, run.last, run.xor) =>
+            {
+                (run.first, run.last)
+            }
             None if !self.sealed => {
                 self.sequence.legacy_lines(self.line, stretch.lines);
                 self.report.legacy_lines += stretch.lines;
@@ -203,7 +276,7 @@ impl<'a> Pass<'a> {
         let header = match header {
             HeaderLine::Newer(format) => {
                 self.newer = true;
-                let detail = newer(self.path, *format).to_string();
+                let detail = newer(&self.member.path, *format).to_string();
                 return self.findings.add(AnomalyKind::NewerFormat, offset, len, self.line, None, || detail);
             }
             HeaderLine::Broken => {
@@ -217,22 +290,40 @@ impl<'a> Pass<'a> {
             });
         }
         self.log_id = Some(header.log_id.clone());
-        self.sealed = true;
+        let misnumbered = !self.sealed_here && self.member.number.is_some_and(|own| own != header.segment);
+        (self.sealed, self.sealed_here) = (true, true);
         // What stands before it are lines that it counts, or junk.
         self.first_seq.get_or_insert(if header.first_seq <= self.line { 1 } else { header.first_seq });
         self.dropped_through = self.dropped_through.max(header.dropped_through);
+        if self.is_beyond(header.first_seq - 1) {
+            let first = header.first_seq;
+            return self.findings.add(AnomalyKind::UnexpectedFile, offset, len, self.line, None, || {
+                format!("this is the beginning of a later file, with the entries from {first} on")
+            });
+        }
         let (verdict, before) = self.sequence.header(header);
         self.certified(before);
         self.certified_at = (offset, self.line);
         self.damage_certified = false;
-        self.verdict(offset, len, verdict, header.first_seq);
+        if misnumbered {
+            let own = header.segment;
+            self.findings.add(AnomalyKind::UnexpectedFile, offset, len, self.line, None, || {
+                format!("this is segment {own} under the name of another")
+            });
+        }
+        // That a file stands where it does not belong tells why its numbers are not the next.
+        if !misnumbered || !matches!(verdict, Verdict::Repeated { .. }) {
+            self.verdict(offset, len, verdict, header.first_seq);
+        }
     }
 
     fn fact(&mut self, offset: u64, len: u64, line: &[u8], tail: &Tail, head: &Head, crc: u32) {
-        if !self.sealed {
-            self.sealed = true;
-            self.first_seq.get_or_insert(1);
-            self.sequence.begin(tail.seq);
+        if !self.sealed_here {
+            if !self.sealed {
+                self.first_seq.get_or_insert(1);
+                self.sequence.begin(tail.seq);
+            }
+            (self.sealed, self.sealed_here) = (true, true);
             self.findings.add(AnomalyKind::MissingHeader, offset, 0, self.line, None, || {
                 "sealing begins here without a header, so what is missing before cannot be told".to_owned()
             });
@@ -244,6 +335,13 @@ impl<'a> Pass<'a> {
         {
             return self.damage(offset, len, format!("sealed, but not a fact: {cause}"));
         }
+        if self.is_beyond(tail.seq) {
+            let seq = tail.seq;
+            self.skew(tail.skew);
+            return self.findings.add(AnomalyKind::OutOfOrder, offset, len, self.line, Some(seq), || {
+                format!("entry {seq} belongs into a later file")
+            });
+        }
         let verdict = self.sequence.fact(tail.seq, crc);
         self.verdict(offset, len, verdict, tail.seq);
         if !matches!(verdict, Verdict::Repeated { .. }) {
@@ -251,6 +349,11 @@ impl<'a> Pass<'a> {
             self.report.time(head.timestamp);
         }
         self.skew(tail.skew);
+    }
+
+    /// Whether a number belongs into a later file.
+    fn is_beyond(&self, seq: u64) -> bool {
+        self.member.through.is_some_and(|through| seq > through)
     }
 
     fn skew(&mut self, skew: Option<f64>) {
@@ -304,9 +407,14 @@ impl<'a> Pass<'a> {
         let line = self.line;
         match verdict {
             Verdict::InOrder { gap: None } => {}
+            Verdict::InOrder { gap: Some(gap) } if self.hole.is_some() => {
+                self.findings.add_hole(offset, line, gap, self.hole);
+            }
             // The numbers of what was damaged right before are no finding of their own.
             Verdict::InOrder { gap: Some(gap) } if self.damage_before => self.findings.explain_gap(gap),
-            Verdict::InOrder { gap: Some(gap) } => self.findings.add_gap(offset, line, gap),
+            Verdict::InOrder { gap: Some(gap) } => {
+                self.findings.add_gap(AnomalyKind::MissingEntries, offset, line, gap, String::new());
+            }
             Verdict::Late => self.findings.add(AnomalyKind::OutOfOrder, offset, len, line, Some(seq), || {
                 format!("entry {seq} stands behind later ones")
             }),
@@ -318,7 +426,7 @@ impl<'a> Pass<'a> {
                 })
             }
         }
-        self.damage_before = false;
+        (self.damage_before, self.hole) = (false, None);
     }
 
     fn certified(&mut self, certified: Certified) {

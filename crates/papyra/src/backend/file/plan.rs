@@ -6,7 +6,9 @@ use super::{
     judge::{self, Is, Open},
     layout::{End, Layout},
     lines::{Backward, Forward, Raw},
-    pass::Passed,
+    members::Member,
+    pass::Pass,
+    passed::Passed,
     replace::Replacement,
     runs::{Run, Runs},
     scan,
@@ -14,7 +16,8 @@ use super::{
     stretch::{KINDS, Stretch},
 };
 use crate::{
-    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Result,
+    CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Kind, Position, Progress, Result, ScanOptions,
+    ScanReport,
     codec::{self, Header, HeaderLine},
 };
 
@@ -53,6 +56,8 @@ pub(super) struct Plan {
     kept_by_rule: u64,
     kept: Figures,
     header: Option<Header>,
+    /// The file among the others of its log.
+    member: Option<Member>,
     /// What stays of the lines before sealing began, and behind it.
     legacy_runs: Runs,
     runs: Runs,
@@ -62,26 +67,22 @@ impl Plan {
     /// Looks at the whole file, which must be sound, and decides.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
         let passed = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
-        Plan::of(path, file, size, &passed, wanted)
+        Plan::of(path, file, size, &passed, wanted.retention.cut(wanted.now))
     }
 
-    /// Decides from the newest fact back. Stretches that stay or go as a whole are not looked at again.
-    pub(super) fn of(
-        path: &Path,
-        file: &Arc<File>,
-        size: u64,
-        passed: &Passed,
-        wanted: &CompactionConfig,
-    ) -> Result<Plan> {
+    /// Decides from the newest fact back, as the cut says that has decided on everything newer. Stretches that stay or go as a
+    /// whole are not looked at again.
+    pub(super) fn of(path: &Path, file: &Arc<File>, size: u64, passed: &Passed, cut: Cut) -> Result<Plan> {
         let (end, layout) = End::of(file, size, path)?;
         let mut plan = Plan {
-            cut: wanted.retention.cut(wanted.now),
+            cut,
             size,
             before: passed.report.entries.values().sum(),
             unknown: passed.report.entries.get(Kind::Unknown.as_str()).copied().unwrap_or_default(),
             kept_by_rule: 0,
             kept: Figures::default(),
             header: layout.header.clone(),
+            member: None,
             layout,
             legacy_runs: Runs::default(),
             runs: Runs::default(),
@@ -198,6 +199,38 @@ impl Plan {
         stays
     }
 
+    /// The file is one among several.
+    pub(super) fn for_member(mut self, member: &Member) -> Plan {
+        self.member = Some(member.clone());
+        self
+    }
+
+    /// The cut, for whatever is older.
+    pub(super) fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    pub(super) fn figures(&self) -> (u64, u64, u64, u64) {
+        (self.before, self.unknown, self.kept.records, self.kept_by_rule)
+    }
+
+    /// How many runs are remembered; with too many in all files together they are forgotten, and decided on again.
+    pub(super) fn runs(&self) -> usize {
+        self.legacy_runs.count() + self.runs.count()
+    }
+
+    pub(super) fn forget_runs(&mut self) {
+        self.legacy_runs.forget();
+        self.runs.forget();
+    }
+
+    /// The header is to say that so much was dropped.
+    pub(super) fn say_dropped(&mut self, through: u64) {
+        if let Some(header) = &mut self.header {
+            header.dropped_through = header.dropped_through.max(through);
+        }
+    }
+
     pub(super) fn keeps_all(&self) -> bool {
         self.kept.records == self.before
     }
@@ -218,6 +251,17 @@ impl Plan {
         let mut header = Vec::new();
         self.header.iter().for_each(|own| own.encode(&mut header));
         self.kept.bytes + header.len() as u64
+    }
+
+    /// What is written is to be read back and found sound.
+    pub(super) fn read_back(&self, out: &mut Replacement, progress: Option<&Progress>) -> Result<()> {
+        let options = ScanOptions { progress: progress.cloned(), ..ScanOptions::default() };
+        let mut pass = Pass::new(options, ScanReport::default());
+        if let (Some(member), Some(header)) = (&self.member, &self.header) {
+            pass = pass.of_log(Some(header.log_id.clone()), header.first_seq - 1);
+            return out.read_back_as(self.len(), member.clone(), pass);
+        }
+        out.read_back(self.len(), ScanReport::default(), progress)
     }
 
     /// Writes what stays, whole runs at a time.

@@ -81,6 +81,26 @@ pub(super) fn preserve(source: &Path, directory: &Path, found: &ScanReport) -> R
     Ok(copy)
 }
 
+/// Where files go that lie in a log's directory and are none of the log's, unless there is a quarantine.
+const SET_ASIDE: &str = "set-aside";
+
+/// Moves a file out of a log's directory, into one below it. Nothing is copied, and nothing there is replaced.
+pub(super) fn set_aside(source: &Path) -> Result<PathBuf> {
+    let failed = |error| Error::io("set aside", source, error);
+    let directory = storage::directory_of(source).join(SET_ASIDE);
+    storage::create_directories(&directory).map_err(failed)?;
+    let name = source.file_name().unwrap_or_default();
+    let mut path = directory.join(name);
+    let mut number = 1;
+    while path.symlink_metadata().is_ok() {
+        number += 1;
+        path = directory.join(with(name, &format!(".{number}")));
+    }
+    std::fs::rename(source, &path).map_err(failed)?;
+    storage::sync_directory_of(&path).and_then(|()| storage::sync_directory_of(source)).map_err(failed)?;
+    Ok(path)
+}
+
 /// A path in the manifest says where the file was, whatever directory it is read in. One that is not UTF-8 is shown as well
 /// as it can be: evidence must never fail over a name.
 fn shown(path: &Path) -> String {

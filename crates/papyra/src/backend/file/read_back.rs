@@ -3,13 +3,12 @@
 use std::{
     fs::File,
     io,
-    path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use super::{pass::Pass, written::Written};
-use crate::{Progress, Result, ScanOptions, ScanReport};
+use super::{members::Member, pass::Pass, written::Written};
+use crate::{Result, ScanReport};
 
 /// A check of a file that is being written. Dropping it ends it.
 #[derive(Debug)]
@@ -21,21 +20,11 @@ pub(super) struct ReadBack {
 }
 
 impl ReadBack {
-    /// Begins to read a file that will be `size` long. `report` is what the findings are put into.
-    pub(super) fn begin(
-        path: &Path,
-        file: File,
-        size: u64,
-        report: ScanReport,
-        progress: Option<&Progress>,
-    ) -> Result<ReadBack> {
+    /// Begins to read a file that will be `size` long.
+    pub(super) fn begin(member: Member, pass: Pass, file: File, size: u64) -> Result<ReadBack> {
         let written = Arc::new(Written::default());
-        let options = ScanOptions { progress: progress.cloned(), ..ScanOptions::default() };
-        let (own, path, file) = (written.clone(), path.to_owned(), Arc::new(file));
-        let read = move || {
-            let report = ScanReport { bytes: size, ..report };
-            Pass::new(&path, options, report).run_behind(&own, &file, size).map(|passed| passed.report)
-        };
+        let (own, file) = (written.clone(), Arc::new(file));
+        let read = move || pass.run_behind(&member, &own, &file, size);
         let reading = thread::Builder::new().name("papyra-read-back".to_owned()).spawn(read);
         let reading = reading.map_err(super::threads::not_started)?;
         Ok(ReadBack { written, size, reading: Some(reading) })

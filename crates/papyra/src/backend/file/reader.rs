@@ -1,247 +1,212 @@
-//! Reading: without locks, in both orders, at the cost of the entries read.
+//! Reading a log: without locks, in both orders, at the cost of the entries read, whatever becomes of its files meanwhile.
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
-    judge::{self, Is, Open, Part},
-    layout::{self, End, LEAST_SKEW, Layout},
-    lines::{Backward, Forward, Raw},
-    recent::Recent,
-    sieve::Sieve,
+    beginning::Beginning,
+    delivery::{Delivery, Sink},
+    layout::End,
+    log_end::LogEnd,
+    reading::{MARGIN, Next, Reading},
+    segments::{Listing, Segment, Segments},
     storage,
 };
-use crate::{
-    Entry, Error, Order, Position, ReadOptions, Result,
-    codec::{self, Form, Head, HeaderLine, Tail},
-};
+use crate::{Error, ErrorKind, Order, Position, ReadOptions, Result};
 
-/// A search by halves ends at this distance and goes on line by line.
-const NEAR: u64 = 32 << 10;
-/// Times are compared with this margin, since differences of large numbers are rounded.
-const MARGIN: f64 = 1e-3;
-/// How far to look behind the first entry that is old enough, in case a line stands at the wrong place.
-const PATIENCE: u32 = 256;
-
-/// A read of one file.
+/// A read of a log.
 #[derive(Debug)]
 pub(super) struct Reader {
-    file: Arc<File>,
-    path: PathBuf,
+    segments: Segments,
     options: ReadOptions,
-    layout: Layout,
-    /// Behind the last newline when the file was opened.
-    end: u64,
-    recent: Recent,
-    sieve: Sieve,
+    listing: Listing,
+    /// Nothing with this number or a lower one is given out: it is not asked for, or was dropped.
+    floor: u64,
     skipped: Arc<AtomicU64>,
-    parts: Vec<Part>,
 }
 
-/// What the caller makes of an entry: whether it wants more.
-type Sink<'a> = dyn FnMut(Result<Entry>) -> bool + 'a;
-
 impl Reader {
-    /// Opens the file of a log. What is appended later is not read.
-    pub(super) fn open(path: &Path, options: ReadOptions, skipped: Arc<AtomicU64>) -> Result<Reader> {
-        let failed = |error| Error::io("read", path, error);
-        let file = Arc::new(storage::open_for_reading(path)?);
-        let size = file.metadata().map_err(failed)?.len();
-        let (mut end, layout) = End::seen_from_behind(&file, size, path)?;
-        if let Some(after) = options.after {
-            let is_beyond = |end: &End| after.seq().is_none_or(|seq| seq >= end.next_seq);
-            if is_beyond(&end) {
-                end.look_elsewhere(&file, &layout).map_err(failed)?;
-            }
-            if is_beyond(&end) {
-                return Err(Error::beyond_the_end(after, &path.display().to_string(), end.next_seq - 1));
-            }
-        }
-        let sieve = Sieve::of(&options);
-        Ok(Reader {
-            file,
-            path: path.to_owned(),
-            options,
-            layout,
-            end: end.offset,
-            recent: Recent::default(),
-            sieve,
-            skipped,
-            parts: Vec::new(),
-        })
+    /// Looks at what is there. What is appended later is not read.
+    pub(super) fn open(segments: Segments, options: ReadOptions, skipped: Arc<AtomicU64>) -> Result<Reader> {
+        let (listing, floor) = segments.look(|listing| floor(&segments, listing, &options))?;
+        Ok(Reader { segments, options, listing, floor, skipped })
     }
 
     /// Gives every entry to the sink until it has enough.
-    pub(super) fn run(mut self, sink: &mut Sink<'_>) {
-        let done = match self.options.order {
-            Order::OldestFirst => self.forward(sink),
-            Order::NewestFirst => self.backward(sink),
+    pub(super) fn run(self, sink: &mut Sink<'_>) {
+        let mut give = |entry| sink(entry);
+        let mut out = Delivery::new(&self.options, self.floor, self.skipped.clone(), &mut give);
+        let read = match self.options.order {
+            Order::OldestFirst => self.forward(&mut out),
+            Order::NewestFirst => self.backward(&mut out),
         };
-        if let Err(error) = done {
-            sink(Err(Error::io("read", &self.path, error)));
+        if let Err(error) = read {
+            sink(Err(error));
         }
     }
 
-    fn after(&self) -> u64 {
-        self.options.after.and_then(Position::seq).unwrap_or(0)
+    fn forward(&self, out: &mut Delivery<'_>) -> Result<()> {
+        let mut listing = self.listing.clone();
+        let mut at = self.start(&listing.segments)?;
+        if at > 0 && self.with_lowest(&listing, |lowest| lowest.legacy_forward(out))? == Next::Nothing {
+            return Ok(());
+        }
+        while let Some(segment) = listing.segments.get(at) {
+            let Some(reading) = self.reading(segment)? else {
+                let number = segment.number;
+                listing = self.list_again(out)?;
+                at = listing.segments.partition_point(|segment| segment.number < number);
+                continue;
+            };
+            if reading.forward(out)? == Next::Nothing {
+                return Ok(());
+            }
+            at += 1;
+        }
+        Ok(())
     }
 
-    fn forward(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
-        if self.after() < self.layout.legacy_lines {
-            let mut lines = Forward::new(self.file.clone(), 0, self.layout.legacy_end);
-            let mut line = 0;
-            while let Some(raw) = lines.next()? {
-                line += 1;
-                if !self.legacy(raw, line, sink) {
+    fn backward(&self, out: &mut Delivery<'_>) -> Result<()> {
+        let mut listing = self.listing.clone();
+        let mut left = listing.segments.len();
+        while left > 0 {
+            let segment = &listing.segments[left - 1];
+            let Some(reading) = self.reading(segment)? else {
+                let number = segment.number;
+                listing = self.list_again(out)?;
+                left = listing.segments.partition_point(|segment| segment.number <= number);
+                continue;
+            };
+            left -= 1;
+            let next = reading.backward(out)?;
+            let begins_below = reading.layout.header.as_ref().is_some_and(|header| header.first_seq <= out.floor + 1);
+            match next {
+                Next::Nothing => return Ok(()),
+                Next::Segment if !begins_below => {}
+                Next::Segment | Next::Legacy => {
+                    if left > 0 {
+                        self.with_lowest(&listing, |lowest| lowest.legacy_backward(out))?;
+                    }
                     return Ok(());
                 }
             }
         }
-        let from = self.begin_of_sealed()?;
-        let mut lines = Forward::new(self.file.clone(), from, self.end);
-        while let Some(raw) = lines.next()? {
-            if !self.sealed(raw, sink) {
-                return Ok(());
-            }
-        }
         Ok(())
     }
 
-    fn backward(&mut self, sink: &mut Sink<'_>) -> io::Result<()> {
-        let mut lines = Backward::new(self.file.clone(), self.layout.sealed_from, self.end);
-        let mut old = 0;
-        while let Some(raw) = lines.next()? {
-            let newest = self.newest_possible(&raw);
-            if !self.sealed(raw, sink) {
-                return Ok(());
-            }
-            match newest {
-                Some((_, seq)) if seq <= self.after() => old += 1,
-                Some((newest, _)) if self.options.since.is_some_and(|since| newest + MARGIN < since) => break,
-                _ => {}
-            }
-            if old > PATIENCE {
-                break;
-            }
-        }
-        let mut line = self.layout.legacy_lines;
-        let mut lines = Backward::new(self.file.clone(), 0, self.layout.legacy_end);
-        while line > self.after() {
-            let Some(raw) = lines.next()? else { break };
-            if !self.legacy(raw, line, sink) {
-                break;
-            }
-            line -= 1;
-        }
-        Ok(())
+    /// Opens a segment; `None` if it was dropped since it was listed.
+    fn reading<'a>(&self, segment: &'a Segment) -> Result<Option<Reading<'a>>> {
+        gone(&self.segments, Reading::open(&segment.path))
     }
 
-    /// How new the facts up to this line can be, by its skew, and its number.
-    fn newest_possible(&self, raw: &Raw<'_>) -> Option<(f64, u64)> {
-        if self.options.since.is_none() && self.options.after.is_none() {
-            return None;
-        }
-        let Raw::Line { bytes, .. } = raw else { return None };
-        codec::is_sealed(bytes)?;
-        let (tail, head) = codec::tail_and_head(bytes)?;
-        Some((head.timestamp + tail.skew.unwrap_or(LEAST_SKEW), tail.seq))
+    /// The lowest segment may begin with lines from before sealing began. They tell nothing of how late facts came, so every
+    /// read looks at them.
+    fn with_lowest(&self, listing: &Listing, read: impl FnOnce(&Reading<'_>) -> Result<Next>) -> Result<Next> {
+        let lowest = listing.segments.first().map(|segment| self.reading(segment)).transpose()?.flatten();
+        lowest.filter(|lowest| lowest.layout.legacy_lines > 0).map_or(Ok(Next::Segment), |lowest| read(&lowest))
     }
 
-    /// Where to begin in the sealed part: behind everything that is surely not asked for.
-    fn begin_of_sealed(&self) -> io::Result<u64> {
-        let mut begin = self.layout.sealed_from;
-        if self.after() > 0 {
-            let after = self.after();
-            begin = begin.max(self.bisect(|tail, _| tail.seq <= after)?);
+    /// A segment was dropped while we read. What is there now is read on, behind what was delivered.
+    fn list_again(&self, out: &mut Delivery<'_>) -> Result<Listing> {
+        let (listing, floor) = self.segments.look(|listing| dropped_through(&self.segments, listing, None))?;
+        out.floor = out.floor.max(floor);
+        Ok(listing)
+    }
+
+    /// The segment to begin with, oldest first: all before it is surely not asked for.
+    fn start(&self, segments: &[Segment]) -> Result<usize> {
+        let mut start = 0;
+        if self.floor > 0 {
+            // The last segment that begins at or before what is asked for.
+            start = self.bisect(segments, 0, |segment| {
+                let begins = Beginning::of(&segment.path)?.first_seq;
+                Ok(begins.map(|first_seq| first_seq <= self.floor + 1))
+            })?;
         }
         if let Some(since) = self.options.since {
-            // A line whose fact is older than `since` by more than the skew has only older facts before it.
-            let old = |tail: &Tail, timestamp: f64| timestamp + tail.skew.unwrap_or(LEAST_SKEW) + MARGIN < since;
-            begin = begin.max(self.bisect(old)?);
+            // Facts came late by no more than the last entry's skew: if that one is old enough, all before it are too.
+            let passed = self.bisect(segments, start, |segment| {
+                let file = Arc::new(storage::open_for_reading(&segment.path)?);
+                let size = file.metadata().map_err(|error| Error::io("read", &segment.path, error))?.len();
+                let (end, _) = End::seen_from_behind(&file, size, &segment.path)?;
+                Ok(end.newest.map(|newest| newest + MARGIN < since))
+            })?;
+            start = start.max(passed);
         }
-        Ok(begin)
+        Ok(start)
     }
 
-    /// A beginning of a line such that the line before it is `passed`, and with it all lines before, close to the first line
-    /// that is not.
-    fn bisect(&self, passed: impl Fn(&Tail, f64) -> bool) -> io::Result<u64> {
-        let (mut low, mut high) = (self.layout.sealed_from, self.end);
-        while high - low > NEAR {
+    /// The last segment from `low` on that says it is `passed`, as are all before it; `low` if none does. For a segment that
+    /// cannot tell (`None`) the one before it is asked; one that was dropped meanwhile is passed.
+    fn bisect(
+        &self,
+        segments: &[Segment],
+        mut low: usize,
+        passed: impl Fn(&Segment) -> Result<Option<bool>>,
+    ) -> Result<usize> {
+        let mut high = segments.len();
+        while high - low > 1 {
             let middle = low + (high - low) / 2;
-            match layout::first_fact(&self.file, middle, high)? {
-                Some(found) if passed(&found.tail, found.timestamp) => low = found.end,
-                _ => high = middle,
+            let mut told = None;
+            let mut at = middle;
+            while at > low {
+                told = match gone(&self.segments, passed(&segments[at]))? {
+                    None => Some(true),
+                    Some(told) => told,
+                };
+                if told.is_some() {
+                    break;
+                }
+                at -= 1;
+            }
+            match told {
+                Some(true) => low = at,
+                Some(false) | None => high = at.max(low + 1),
             }
         }
         Ok(low)
     }
+}
 
-    /// Delivers a line of the legacy part; whether the sink wants more.
-    fn legacy(&mut self, raw: Raw<'_>, line: u64, sink: &mut Sink<'_>) -> bool {
-        let (offset, len) = (raw.offset(), raw.len());
-        if let Raw::Line { bytes, .. } = raw
-            && let Open::Fact(fact) = judge::judge_legacy(bytes, offset == 0)
-        {
-            let wanted = line > self.after() && self.options.selects(&fact);
-            return !wanted || sink(Ok(Entry::new(Position::from_seq(line), *fact, len)));
-        }
-        self.skip();
-        true
+/// What of a segment that may be dropped at any moment; a single file is there or is not.
+fn gone<T>(segments: &Segments, looked: Result<T>) -> Result<Option<T>> {
+    match (segments, looked) {
+        (Segments::Directory(_), Err(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        (_, looked) => looked.map(Some),
     }
+}
 
-    /// Delivers what is sound of a line of the sealed part; whether the sink wants more.
-    fn sealed(&mut self, raw: Raw<'_>, sink: &mut Sink<'_>) -> bool {
-        let Raw::Line { bytes, .. } = raw else {
-            self.skip();
-            return true;
-        };
-        if let Some((tail, head, crc)) = judge::sealed_fact(bytes) {
-            return self.fact(bytes, &tail, &head, crc, sink);
+/// Below what nothing is given out; also whether the position that was asked for exists.
+fn floor(segments: &Segments, listing: &Listing, options: &ReadOptions) -> Result<u64> {
+    let mut end = LogEnd::of(&listing.segments)?;
+    if let Some(after) = options.after {
+        let is_beyond = |end: &LogEnd| after.seq().is_none_or(|seq| seq >= end.next.seq);
+        if is_beyond(&end) {
+            end.look_elsewhere().map_err(|error| Error::io("read", segments.home(), error))?;
         }
-        let mut parts = std::mem::take(&mut self.parts);
-        judge::judge(bytes, &mut parts);
-        if self.options.order == Order::NewestFirst {
-            parts.reverse();
+        if is_beyond(&end) {
+            let home = segments.home().display().to_string();
+            return Err(Error::beyond_the_end(after, &home, end.next.seq - 1));
         }
-        let more = parts.iter().all(|part| match &part.is {
-            Is::Fact { tail, head, crc } => self.fact(&bytes[part.range.clone()], tail, head, *crc, sink),
-            Is::Header(HeaderLine::Newer(format)) => {
-                sink(Err(layout::newer(&self.path, *format)));
-                false
-            }
-            Is::Header(HeaderLine::Header(_)) => true,
-            Is::Header(HeaderLine::Broken) | Is::Odd | Is::Open | Is::Junk => {
-                self.skip();
-                true
-            }
-        });
-        self.parts = parts;
-        more
     }
+    let after = options.after.and_then(Position::seq).unwrap_or(0);
+    Ok(after.max(dropped_through(segments, listing, Some(end))?))
+}
 
-    fn fact(&mut self, line: &[u8], tail: &Tail, head: &Head, crc: u32, sink: &mut Sink<'_>) -> bool {
-        if self.recent.repeats(tail.seq, crc) || tail.seq <= self.after() || !self.sieve.lets_through(line, head) {
-            return true;
+/// Up to which number everything was dropped on purpose. The highest number of any header counts, and it stands in the lowest
+/// or in the highest one: see decision 12.
+fn dropped_through(segments: &Segments, listing: &Listing, end: Option<LogEnd>) -> Result<u64> {
+    let (Segments::Directory(_), [lowest, _, ..]) = (segments, &*listing.segments) else {
+        return Ok(0);
+    };
+    let highest = match end {
+        Some(end) => end.header,
+        None => LogEnd::of(&listing.segments)?.header,
+    };
+    Ok(match (Beginning::of(&lowest.path)?.header, highest) {
+        // A file of another log knows nothing of this one.
+        (Some(lowest), Some(highest)) if lowest.log_id == highest.log_id => {
+            lowest.dropped_through.max(highest.dropped_through)
         }
-        let fact = std::str::from_utf8(line).ok().and_then(|text| codec::decode(text, Form::Lenient).ok());
-        let Some(fact) = fact else {
-            self.skip();
-            return true;
-        };
-        if !self.options.selects(&fact) {
-            return true;
-        }
-        sink(Ok(Entry::new(Position::from_seq(tail.seq), fact, line.len() as u64 + 1)))
-    }
-
-    fn skip(&self) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-    }
+        _ => 0,
+    })
 }

@@ -6,11 +6,12 @@ use super::{
     FileConfig,
     layout::End,
     lock::{HeldLock, LockPaths, SwapLock},
+    members::is_set,
     opened::{Settled, refuse_links},
-    quarantine,
-    replace::{self, Replacement},
+    quarantine, replace,
     salvage::Salvage,
     scan::{self, Looked},
+    segments::Segments,
     storage::{self, ActiveFile, Disk, Storage},
 };
 use crate::{
@@ -19,72 +20,130 @@ use crate::{
 };
 
 pub(super) fn recover(
+    log: &Segments,
     config: &FileConfig,
     wanted: &RecoveryConfig,
     name: &str,
     address: &str,
 ) -> Result<RecoveryReport> {
-    let path = &config.path;
+    let path = log.home();
     let options = || ScanOptions { progress: wanted.progress.clone(), ..ScanOptions::default() };
     if wanted.mode == RecoveryMode::Quarantine && wanted.quarantine_dir.is_none() {
         return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
             .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));
     }
-    drop(storage::open_for_reading(path)?);
+    match is_set(log) {
+        true => drop(log.list_existing()?),
+        false => drop(storage::open_for_reading(path)?),
+    }
     if wanted.dry_run || wanted.mode == RecoveryMode::Ignore {
         let mut report =
-            RecoveryReport { before: scan::scan(path, options(), name, address)?, ..RecoveryReport::default() };
+            RecoveryReport { before: scan::scan(log, options(), name, address)?, ..RecoveryReport::default() };
         if wanted.dry_run && !report.before.is_clean() && !is_newer(&report.before) {
-            let looked = scan::look(path, options(), ScanReport::new(name, address), false)?;
-            report.lost = Salvage::plan(path, looked)?.lost;
+            let looked = scan::look(log, options(), ScanReport::new(name, address), false)?;
+            report.lost = Salvage::plan(looked)?.lost;
         }
         return Ok(report);
     }
     refuse_links(path)?;
-    let locks = LockPaths::beside(path);
+    let locks = log.locks();
     let _writer = HeldLock::take(&locks.writer, "recover", config.lock_timeout, path)?;
     let _maintenance = HeldLock::take(&locks.maintenance, "recover", config.lock_timeout, path)?;
     // Our own lock makes us look like a writer, beside whom a torn tail would be no finding.
-    let look = || scan::scan_unwritten(path, options(), name, address);
+    let look = || scan::scan_unwritten(log, options(), name, address);
     let mut looked = look()?;
     let mut report = RecoveryReport { before: looked.report.clone(), ..RecoveryReport::default() };
     if report.before.is_clean() {
         return Ok(report);
     }
     if is_newer(&report.before) {
-        return Err(Error::new(ErrorKind::Corrupt, report.before.anomalies[0].detail.clone())
+        let newer = report.before.anomalies.iter().find(|anomaly| anomaly.kind == AnomalyKind::NewerFormat);
+        let detail = newer.map_or("a newer format", |newer| newer.detail.as_str());
+        return Err(Error::new(ErrorKind::Corrupt, detail)
             .with_cure("use a version of Papyra that knows this format; nothing was changed"));
     }
-    let only = |kind| report.before.anomalies.iter().all(|anomaly| anomaly.kind == kind);
-    if only(AnomalyKind::UnexpectedFile) {
-        replace::remove_leftovers(path)?;
-        report.after = Some(look()?.report);
-        report.proven = true;
-        return Ok(report);
-    }
-    if let (RecoveryMode::Quarantine, Some(directory)) = (wanted.mode, &wanted.quarantine_dir) {
-        report.quarantined.push(quarantine::preserve(path, directory, &report.before)?);
-    }
-    let torn_only = only(AnomalyKind::TruncatedLine);
-    if torn_only {
-        settle(path)?;
+    let original = |path: &Path| match (wanted.mode, &wanted.quarantine_dir) {
+        (RecoveryMode::Quarantine, Some(directory)) => {
+            quarantine::preserve(path, directory, &of_file(log, path, &report.before)).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let mut quarantined = Vec::new();
+    if remove_others(&looked, &mut quarantined, &original)? {
         looked = look()?;
     }
+    if !looked.report.is_clean() {
+        let torn_only = looked.report.anomalies.iter().all(|anomaly| anomaly.kind == AnomalyKind::TruncatedLine);
+        let active = looked.files.last().map(|file| file.member.path.clone());
+        if let Some(active) = active.filter(|_| torn_only) {
+            quarantined.extend(original(&active)?);
+            settle(&active)?;
+            report.repaired.push(active);
+            looked = look()?;
+        }
+    }
     // A whole fact of another program may be what lacked its newline: then it must be sealed.
-    report.after = Some(if torn_only && looked.report.is_clean() {
+    report.after = Some(if looked.report.is_clean() {
         looked.report
     } else {
-        let (lost, after) = rewrite(path, looked, &locks, ScanReport::new(name, address), wanted.progress.as_ref())?;
-        report.lost = lost;
-        after
+        let is_alone = !is_set(log);
+        let leftovers = looked.members.leftovers.clone();
+        let mut salvage = Salvage::plan(looked)?;
+        report.lost = salvage.lost;
+        for file in salvage.changed().map(|file| &file.member.path) {
+            if !report.repaired.contains(file) {
+                quarantined.extend(original(file)?);
+            }
+        }
+        let changed: Vec<_> = salvage.changed().map(|file| file.member.path.clone()).collect();
+        report.repaired.extend(changed.into_iter().filter(|file| !report.repaired.contains(file)).collect::<Vec<_>>());
+        let after = rewrite(&mut salvage, &locks, &ScanReport::new(name, address), wanted.progress.as_ref())?;
+        // Not before another header says that they were dropped.
+        replace::remove("remove a file of which everything was dropped", &leftovers)?;
+        if is_alone { after } else { look()?.report }
     });
-    report.repaired.push(path.clone());
+    report.quarantined = quarantined;
     report.proven = true;
     Ok(report)
 }
 
 fn is_newer(report: &ScanReport) -> bool {
     report.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::NewerFormat)
+}
+
+/// What was found in one of a log's files.
+fn of_file(log: &Segments, path: &Path, found: &ScanReport) -> ScanReport {
+    let mut own = found.clone();
+    if is_set(log) {
+        own.anomalies.retain(|anomaly| anomaly.path == path);
+        own.anomalies_total = own.anomalies.len() as u64;
+    }
+    own
+}
+
+/// Removes what lies among the log's files and is not its own: rubbish for good, the files of others into a directory beside,
+/// or into quarantine. Whether there was any.
+fn remove_others(
+    looked: &Looked,
+    quarantined: &mut Vec<std::path::PathBuf>,
+    original: &dyn Fn(&Path) -> Result<Option<std::path::PathBuf>>,
+) -> Result<bool> {
+    let members = &looked.members;
+    let strange = members.foreign.iter().map(|(path, _)| path).chain(&members.strays);
+    for path in strange.clone() {
+        match original(path)? {
+            Some(copy) => {
+                replace::remove("remove", std::slice::from_ref(path))?;
+                quarantined.push(copy);
+            }
+            // Whoever put it there may want it back: nothing of it is ours to drop.
+            None => quarantined.push(quarantine::set_aside(path)?),
+        }
+    }
+    replace::remove("remove a temporary file", &members.temporaries)?;
+    let unborn: Vec<_> = members.unborn.iter().cloned().collect();
+    replace::remove("remove the file of an interrupted rotation", &unborn)?;
+    Ok(strange.count() + members.temporaries.len() > 0)
 }
 
 /// A torn tail alone is settled in place, as the next start would do it.
@@ -104,23 +163,22 @@ fn settle(path: &Path) -> Result<()> {
     active.sync().map_err(failed("sync"))
 }
 
-/// Puts the sound facts of a file in its place. Gives how many entries were lost, and what the new file was found to be when
-/// it was read back.
+/// Puts the sound facts of the files in their places. Gives what the last one was found to be when it was read back.
 pub(super) fn rewrite(
-    path: &Path,
-    looked: Looked,
+    salvage: &mut Salvage,
     locks: &LockPaths,
-    after: ScanReport,
+    after: &ScanReport,
     progress: Option<&Progress>,
-) -> Result<(u64, ScanReport)> {
-    replace::remove_leftovers(path)?;
-    let salvage = Salvage::plan(path, looked)?;
-    let mut replacement = Replacement::begin(path, &salvage.file)?;
-    replacement.read_back(salvage.len, after, progress)?;
-    salvage.write(path, &mut replacement)?;
-    let after = replacement.must_be_clean("the recovered log")?;
+) -> Result<ScanReport> {
     let mut swap = SwapLock::open(&locks.swap)?;
-    let held = swap.hold()?;
-    replacement.take_place(&swap, &held)?;
-    Ok((salvage.lost, after))
+    salvage.rewrite(after, progress, |mut replacement, is_active| {
+        let after = replacement.must_be_clean("the recovered log")?;
+        if is_active {
+            let held = swap.hold()?;
+            replacement.take_place(&swap, &held)?;
+        } else {
+            replacement.take_place_of_sealed()?;
+        }
+        Ok(after)
+    })
 }

@@ -1,20 +1,25 @@
 //! Putting a new file in the place of a log's file: the one way in which a log is rewritten.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    },
     path::{Path, PathBuf},
 };
 
 use super::{
     early_sync::EarlySync,
     lock::{SwapGuard, SwapLock},
+    members::Member,
+    pass::Pass,
     read_back::ReadBack,
     scan, storage,
 };
-use crate::{Error, ErrorKind, Progress, Result, ScanReport};
+use crate::{Error, ErrorKind, Progress, Result, ScanOptions, ScanReport};
 
 /// What the name of a temporary file ends in.
 const TEMPORARY: &str = ".papyra-tmp";
@@ -140,9 +145,17 @@ impl Replacement {
     /// From now on what is written is read back and checked, up to the `size` that the file will have;
     /// [`must_be_clean`](Replacement::must_be_clean) waits for the outcome. It goes into `report`.
     pub(super) fn read_back(&mut self, size: u64, report: ScanReport, progress: Option<&Progress>) -> Result<()> {
+        let options = ScanOptions { progress: progress.cloned(), ..ScanOptions::default() };
+        let report = ScanReport { bytes: size, ..report };
+        self.read_back_as(size, Member::alone(&self.target), Pass::new(options, report))
+    }
+
+    /// The same for a file among others: this pass must find nothing in it.
+    pub(super) fn read_back_as(&mut self, size: u64, member: Member, pass: Pass) -> Result<()> {
         storage::expect(&self.file, size);
         let file = self.file.try_clone().map_err(|error| Error::io("read", &self.temporary, error))?;
-        self.read_back = Some(ReadBack::begin(&self.temporary, file, size, report, progress)?);
+        let member = Member { path: self.temporary.clone(), ..member };
+        self.read_back = Some(ReadBack::begin(member, pass, file, size)?);
         Ok(())
     }
 
@@ -166,6 +179,16 @@ impl Replacement {
     pub(super) fn take_place(mut self, swap: &SwapLock, held: &SwapGuard) -> Result<()> {
         self.sync()?;
         swap.count_replacement(held)?;
+        self.rename()
+    }
+
+    /// The same for a file that no writer appends to any more.
+    pub(super) fn take_place_of_sealed(mut self) -> Result<()> {
+        self.sync()?;
+        self.rename()
+    }
+
+    fn rename(&mut self) -> Result<()> {
         std::fs::rename(&self.temporary, &self.target).map_err(|error| Error::io("replace", &self.target, error))?;
         self.renamed = true;
         storage::sync_directory_of(&self.target)
@@ -186,24 +209,26 @@ fn file_name(path: &Path) -> OsString {
     path.file_name().map(OsString::from).unwrap_or_default()
 }
 
-/// The temporary files that interrupted maintenance of this log left behind.
-pub(super) fn leftovers(log: &Path) -> io::Result<Vec<PathBuf>> {
-    let name = file_name(log);
+/// The name of the file that a temporary file of this name was to replace; `None` for every other name.
+pub(super) fn replaced_by(name: &OsStr) -> Option<&OsStr> {
+    let bytes = name.as_encoded_bytes().strip_suffix(TEMPORARY.as_bytes())?;
+    let at = memchr::memrchr(b'.', bytes)?;
+    let (target, random) = (&bytes[..at], &bytes[at + 1..]);
+    (random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit)).then(|| OsStr::from_bytes(target))
+}
+
+/// The temporary files that interrupted maintenance left behind of one file of a log.
+pub(super) fn leftovers(file: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = file_name(file);
     let mut found = Vec::new();
-    let entries = match std::fs::read_dir(storage::directory_of(log)) {
+    let entries = match std::fs::read_dir(storage::directory_of(file)) {
         // Whoever may read the log but not list its directory cannot remove anything there either.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(found),
         entries => entries?,
     };
     for entry in entries {
         let entry = entry?;
-        let candidate = entry.file_name();
-        let random = candidate
-            .as_encoded_bytes()
-            .strip_prefix(name.as_encoded_bytes())
-            .and_then(|rest| rest.strip_prefix(b"."))
-            .and_then(|rest| rest.strip_suffix(TEMPORARY.as_bytes()));
-        if random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit)) {
+        if replaced_by(&entry.file_name()).is_some_and(|own| own == name) {
             found.push(entry.path());
         }
     }
@@ -211,12 +236,14 @@ pub(super) fn leftovers(log: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Removes them; only who holds the maintenance lock may.
-pub(super) fn remove_leftovers(log: &Path) -> Result<()> {
-    let failed = |error| Error::io("remove a temporary file beside", log, error);
-    let found = leftovers(log).map_err(failed)?;
-    for path in &found {
-        std::fs::remove_file(path).map_err(failed)?;
+/// Removes files that nobody needs; only who holds the maintenance lock may.
+pub(super) fn remove(what: &'static str, files: &[PathBuf]) -> Result<()> {
+    let Some(first) = files.first() else { return Ok(()) };
+    for path in files {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io(what, path, error)),
+            _ => {}
+        }
     }
-    if found.is_empty() { Ok(()) } else { storage::sync_directory_of(log).map_err(failed) }
+    storage::sync_directory_of(first).map_err(|error| Error::io("sync the directory of", first, error))
 }

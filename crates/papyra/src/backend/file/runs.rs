@@ -56,6 +56,17 @@ impl Runs {
         }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.newest_first.len()
+    }
+
+    /// Gives the memory back. A single run costs next to nothing.
+    pub(super) fn forget(&mut self) {
+        if self.newest_first.len() > 1 {
+            (self.newest_first, self.too_many) = (Vec::new(), true);
+        }
+    }
+
     /// All runs in the order of the file, unless there were too many.
     pub(super) fn known(&self) -> Option<impl Iterator<Item = (u64, u64)>> {
         (!self.too_many).then(|| self.newest_first.iter().rev().copied())

@@ -26,10 +26,6 @@ pub(super) struct Certified {
 }
 
 impl Certified {
-    fn shortage(&self) -> u64 {
-        self.kept.saturating_sub(self.found)
-    }
-
     /// What is wrong with the certified part; `None` if it is whole.
     pub(super) fn fault(&self) -> Option<String> {
         let (first, through, kept, found) = (self.first, self.through, self.kept, self.found);
@@ -55,8 +51,6 @@ pub(super) struct Sequence {
     legacy: u64,
     sealed: bool,
     certified: Certified,
-    /// Entries missing of what earlier headers certified.
-    shortage: u64,
     /// Numbers that are missing.
     gaps: Gaps,
     /// Numbers that were not met and are not missed, of the certified part say: most of them were dropped on purpose.
@@ -73,7 +67,6 @@ impl Sequence {
     /// A header of this log begins here; gives the verdict on its place and what was certified before it.
     pub(super) fn header(&mut self, header: &Header) -> (Verdict, Certified) {
         let before = std::mem::take(&mut self.certified);
-        self.shortage = self.shortage.saturating_add(before.shortage());
         let first = header.first_seq;
         if (self.next..first).contains(&before.through) {
             self.holes.add(self.next, before.through);
@@ -103,6 +96,16 @@ impl Sequence {
             ..Certified::default()
         };
         (verdict, before)
+    }
+
+    /// A file of the log ends here; gives what its last header certified. The next file goes on from here.
+    pub(super) fn close(&mut self) -> Certified {
+        let before = std::mem::take(&mut self.certified);
+        if self.sealed && self.next <= before.through {
+            self.holes.add(self.next.max(1), before.through);
+            self.next = before.through + 1;
+        }
+        before
     }
 
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
@@ -190,19 +193,9 @@ impl Sequence {
         self.next <= self.certified.through
     }
 
-    /// How many entries are missing: in gaps, and of what headers certify.
-    pub(super) fn lost(&self) -> u64 {
-        self.gaps.total().saturating_add(self.shortage).saturating_add(self.certified.shortage())
-    }
-
     /// The highest number that is accounted for.
     pub(super) fn accounted(&self) -> u64 {
         self.next.saturating_sub(1).max(self.certified.through)
-    }
-
-    /// The file is over; gives what its last header certified.
-    pub(super) fn end(&self) -> Certified {
-        self.certified
     }
 
     /// Which numbers of a gap are still missing: lines may have come late.
@@ -247,7 +240,7 @@ mod tests {
         assert_eq!(sequence.fact(3, 99), Verdict::Repeated { same_bytes: false });
         assert_eq!(sequence.fact(11, 11), FINE);
         assert_eq!(sequence.fact(5, 5), Verdict::Late);
-        assert_eq!(sequence.end().fault(), None);
+        assert_eq!(sequence.certified.fault(), None);
     }
 
     #[test]
@@ -260,7 +253,6 @@ mod tests {
             assert_eq!(sequence.fact(9, 9), FINE);
             assert_eq!(sequence.fact(2, 2), Verdict::Late);
             assert_eq!(sequence.fact(2, 3), Verdict::Repeated { same_bytes: false });
-            assert_eq!(sequence.lost(), 0);
         }
     }
 
@@ -292,9 +284,9 @@ mod tests {
         (header.gaps_through, header.kept, header.kept_xor) = (10, 2, 3 ^ 7);
         sequence.header(&header);
         assert_eq!(sequence.fact(3, 3), FINE);
-        assert!(sequence.end().fault().is_some());
+        assert!(sequence.certified.fault().is_some());
         assert_eq!(sequence.fact(7, 7), FINE);
-        assert_eq!(sequence.end().fault(), None);
+        assert_eq!(sequence.certified.fault(), None);
         assert_eq!(sequence.expected(), Some(11));
         assert_eq!(sequence.fact(12, 12), Verdict::InOrder { gap: Some((11, 11)) });
     }

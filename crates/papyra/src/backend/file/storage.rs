@@ -5,11 +5,12 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-use crate::{Error, ErrorKind, Result};
+pub(super) use crate::disk::{Identity, create_directories, directory_of, forget, sync_directory_of};
+use crate::{Error, ErrorKind, Result, disk};
 
 /// A stop to endless interruptions: `write` would otherwise spin for ever under a storm of signals.
 pub(super) const MAX_INTERRUPTS: u32 = 1_000;
@@ -18,6 +19,12 @@ pub(super) const MAX_INTERRUPTS: u32 = 1_000;
 pub(super) trait Storage: fmt::Debug + Send + Sync + 'static {
     /// Opens a log's file for appending.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>>;
+    /// Creates a file that is not there yet, for appending.
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in the directory of a file durable.
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()>;
 }
 
 /// The file that a writer appends to.
@@ -38,17 +45,32 @@ pub(super) struct Disk;
 
 impl Storage for Disk {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>> {
-        // O_APPEND: whoever truncates the file (copytruncate) must not make us leave a hole of zeros.
-        // O_NONBLOCK: opening a FIFO for writing would otherwise block for ever.
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(create)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)
-            .map(|file| Box::new(file) as Box<dyn ActiveFile>)
+        for_appending().create(create).open(path).map(boxed)
     }
+
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>> {
+        for_appending().create_new(true).open(path).map(boxed)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()> {
+        sync_directory_of(path)
+    }
+}
+
+fn for_appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // O_APPEND: whoever truncates the file (copytruncate) must not make us leave a hole of zeros.
+    // O_NONBLOCK: opening a FIFO for writing would otherwise block for ever.
+    options.read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+}
+
+fn boxed(file: File) -> Box<dyn ActiveFile> {
+    Box::new(file)
 }
 
 impl ActiveFile for File {
@@ -109,43 +131,7 @@ pub(super) fn must_be_regular(file: &File, path: &Path) -> Result<()> {
     }
     let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
     Err(Error::new(ErrorKind::Config, format!("`{}` is {what}", path.display()))
-        .with_cure("name the log's file itself: a log of one file is a regular file"))
-}
-
-/// Which file a path or a descriptor names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    pub(super) fn of(file: &File) -> io::Result<Identity> {
-        file.metadata().map(|metadata| Identity::from(&metadata))
-    }
-
-    /// The file that a path names now, the link itself if it is one; `None` if there is nothing.
-    pub(super) fn at(path: &Path) -> io::Result<Option<Identity>> {
-        match path.symlink_metadata() {
-            Ok(metadata) => Ok(Some(Identity::from(&metadata))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl From<&std::fs::Metadata> for Identity {
-    fn from(metadata: &std::fs::Metadata) -> Self {
-        Identity { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
-
-/// The directory that holds a path.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+        .with_cure("name the log's file itself; a directory of segments is opened with `rotating:`"))
 }
 
 /// Creates the directory of a path and those above it, readable by their owner alone.
@@ -163,25 +149,13 @@ pub(super) fn create_directory_of(path: &Path) -> Result<()> {
     })
 }
 
-/// Creates a directory and those above it, readable by their owner alone, and makes the new names durable.
-pub(super) fn create_directories(directory: &Path) -> io::Result<()> {
-    let is_new = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
-    let new: Vec<&Path> = directory.ancestors().take_while(is_new).collect();
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    new.into_iter().try_for_each(sync_directory_of)
-}
-
-/// Makes new, renamed and removed names durable. Without this a power cut may lose the name of a file whose bytes are safe.
-pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    File::open(directory_of(path))?.sync_all()
-}
-
-/// Bytes of a file will not be read again soon: their memory is free for others. Only a hint.
-pub(super) fn forget(file: &File, from: u64, len: u64) {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::fs::fadvise(file, from, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
-    #[cfg(not(target_os = "linux"))]
-    let _ = (file, from, len);
+/// Creates a directory in one that exists, unless it is there already.
+pub(super) fn create_directory(directory: &Path) -> Result<()> {
+    let failed = |error| Error::io("create the directory", directory, error);
+    match disk::create_directory(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.and_then(|()| sync_directory_of(directory)).map_err(failed),
+    }
 }
 
 /// A file will be so long: finding places for all of it at once is cheaper. Only a hint: a full disk shows when it is written.

@@ -14,6 +14,9 @@ mod broken;
 mod compacting;
 mod extremes;
 mod recovering;
+mod rotating;
+mod rotation_faults;
+mod sets;
 mod summed;
 
 struct Place {
@@ -28,8 +31,8 @@ fn place() -> Place {
 }
 
 impl Place {
-    fn log(&self) -> JsonLog {
-        JsonLog::new(FileConfig::new(&self.path).with_lock_timeout(std::time::Duration::ZERO))
+    fn log(&self) -> FileLog {
+        FileLog::new(FileConfig::new(&self.path).with_lock_timeout(std::time::Duration::ZERO))
     }
 
     fn with(bytes: &[u8]) -> Place {

@@ -1,4 +1,4 @@
-//! Blocking work on threads of its own, for callers on any runtime.
+//! Streams of what blocking work produces on a thread of its own.
 
 use std::{
     pin::Pin,
@@ -6,35 +6,19 @@ use std::{
 };
 
 use futures_core::Stream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::{Entry, Error, ErrorKind, Result};
+pub(super) use crate::blocking::{not_started, run};
+use crate::{
+    Entry, Result,
+    blocking::{died, spawn},
+};
 
 /// How many entries are handed over at once, at first and at most: the first ones come soon, the many come cheap.
 const FIRST_CHUNK: usize = 16;
 const MAX_CHUNK: usize = 512;
 /// How many chunks wait for a slow reader.
 const CHUNKS: usize = 2;
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-    spawned.map(drop).map_err(not_started)
-}
-
-pub(super) fn not_started(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, "cannot start a thread").with_source(error)
-}
-
-fn died() -> Error {
-    Error::new(ErrorKind::Internal, "the thread of this operation ended early")
-}
-
-/// Runs blocking work and waits for it.
-pub(super) async fn run<T: Send + 'static>(name: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let (reply, answer) = oneshot::channel();
-    spawn(name, move || drop(reply.send(work())))?;
-    answer.await.unwrap_or_else(|_| Err(died()))
-}
 
 /// Streams what blocking work produces. The work ends early when the stream is dropped: its sink then says so.
 pub(super) fn stream(
@@ -99,7 +83,7 @@ impl Stream for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EntryStream;
+    use crate::{EntryStream, ErrorKind};
 
     #[test]
     fn a_thread_that_panics_does_not_look_like_the_end() {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{
     FileConfig,
     active::{Active, Committed},
-    encoded::Encoded,
+    encoded::{Encoded, STAMP_BYTES},
     storage::Storage,
 };
 use crate::{Appended, Durability, Entry, Error, ErrorKind, Position, Result};
@@ -20,6 +20,8 @@ use crate::{Appended, Durability, Entry, Error, ErrorKind, Position, Result};
 const TICK: Duration = Duration::from_secs(1);
 /// How much one commit takes at most.
 const MAX_COMMIT: usize = 4 << 20;
+/// What a header takes at most.
+const MAX_HEADER: u64 = 512;
 
 /// The handle of the writer's thread.
 #[derive(Debug)]
@@ -178,10 +180,12 @@ impl Thread {
         let (mut queue, _) =
             self.shared.wake.wait_timeout_while(queue, patience, idle).unwrap_or_else(PoisonError::into_inner);
         let mut requests = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut lines) = (0, 0);
+        let (max_bytes, max_lines) = self.max_commit();
         while let Some(request) = queue.waiting.front() {
-            bytes += request.batch.bytes();
-            if bytes > MAX_COMMIT && !requests.is_empty() {
+            bytes += request.batch.bytes() + request.batch.len() * STAMP_BYTES;
+            lines += request.batch.len();
+            if (bytes > max_bytes || lines > max_lines) && !requests.is_empty() {
                 break;
             }
             requests.extend(queue.waiting.pop_front());
@@ -192,6 +196,16 @@ impl Thread {
         } else {
             (requests, Vec::new(), false)
         }
+    }
+
+    /// How much one commit takes at most. It is never divided over two segments, so batches that wait must not come to more
+    /// than a segment takes.
+    fn max_commit(&self) -> (usize, usize) {
+        let Some(rotation) = &self.config.rotation else { return (MAX_COMMIT, usize::MAX) };
+        let limit = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        // Room for the header.
+        let bytes = limit(rotation.segment_bytes.saturating_sub(MAX_HEADER));
+        (bytes.min(MAX_COMMIT), rotation.segment_records.map_or(usize::MAX, limit))
     }
 
     fn active(&mut self) -> Result<&mut Active> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::{
     config::PATIENCE,
@@ -17,6 +17,8 @@ use crate::Position;
 const BLOCK: Duration = Duration::from_secs(5);
 /// How long to wait where the server cannot be asked.
 const PAUSE: Duration = Duration::from_millis(250);
+/// What comes at once is not asked for at once again: it may be something that the reader does not want to see.
+const LEAST: Duration = Duration::from_millis(100);
 /// How many connections are kept for the next question.
 const IDLE: usize = 4;
 
@@ -42,6 +44,13 @@ impl News {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle();
+        if idle.len() < IDLE {
+            idle.push(connection);
+        }
+    }
+
     /// Returns when something may stand behind a position, and after some seconds at the latest.
     pub(super) async fn wait(&self, after: Option<Position>) {
         let keys = self.server.keys();
@@ -64,12 +73,11 @@ impl News {
             None => self.server.dedicated(Answers::Whenever).await,
         };
         let Ok(mut connection) = connection else { return sleep(PAUSE).await };
+        let least = Instant::now() + LEAST;
         match timeout(BLOCK + PATIENCE, connection.send(&command)).await {
             Ok(Ok(_)) => {
-                let mut idle = self.idle();
-                if idle.len() < IDLE {
-                    idle.push(connection);
-                }
+                self.keep(connection);
+                sleep_until(least).await;
             }
             // The read that follows says what is wrong, if it is still wrong then.
             _ => sleep(PAUSE).await,

@@ -1,6 +1,6 @@
 //! The examples do what they say.
 
-use papyra::{FileConfig, JsonLog, Log, ReadOptions};
+use papyra::{FileConfig, FileLog, Log, ReadOptions};
 
 use super::{add, log};
 use crate::lab::Server;
@@ -25,7 +25,7 @@ async fn what_is_shipped_stands_in_the_file_and_is_not_shipped_again() {
     let log = log(&server);
     add(&mut server.client(), 0..600);
     let directory = tempfile::tempdir().unwrap();
-    let file = Log::new(JsonLog::new(FileConfig::new(directory.path().join("archive.ndjson"))));
+    let file = Log::new(FileLog::new(FileConfig::new(directory.path().join("archive.ndjson"))));
     assert_eq!(ship_to_file::run(&log, &file).await.unwrap(), 600);
     let archived = file.read(ReadOptions::oldest_first()).collect().await.unwrap();
     let numbers: Vec<usize> = archived.iter().map(|entry| super::number(&entry.fact)).collect();

@@ -40,6 +40,18 @@ impl Storage for Arc<Broken> {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn ActiveFile>> {
         Ok(Box::new(OnBroken { disk: self.clone(), file: Disk.open(path, create)?, failed: false }))
     }
+
+    fn begin(&self, path: &Path) -> io::Result<Box<dyn ActiveFile>> {
+        Ok(Box::new(OnBroken { disk: self.clone(), file: Disk.begin(path)?, failed: false }))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+
+    fn sync_directory_of(&self, path: &Path) -> io::Result<()> {
+        Disk.sync_directory_of(path)
+    }
 }
 
 impl ActiveFile for OnBroken {
@@ -78,8 +90,8 @@ impl ActiveFile for OnBroken {
     }
 }
 
-fn log_on(place: &Place, disk: &Arc<Broken>, durability: Durability) -> JsonLog {
-    JsonLog::on(FileConfig::new(&place.path).with_durability(durability), Arc::new(disk.clone()))
+fn log_on(place: &Place, disk: &Arc<Broken>, durability: Durability) -> FileLog {
+    FileLog::on(FileConfig::new(&place.path).with_durability(durability), Arc::new(disk.clone()))
 }
 
 #[test]
@@ -153,7 +165,7 @@ fn a_second_failed_sync_closes_the_log_for_appends() {
 }
 
 /// Appends without a pause until something has happened.
-fn append_until(log: &JsonLog, mut happened: impl FnMut(Result<Appended>) -> bool) {
+fn append_until(log: &FileLog, mut happened: impl FnMut(Result<Appended>) -> bool) {
     let began = std::time::Instant::now();
     while !happened(block_on(log.append(&facts(1..=1)))) {
         assert!(began.elapsed().as_secs() < 60, "it never happened");

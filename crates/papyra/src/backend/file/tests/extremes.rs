@@ -56,7 +56,7 @@ fn a_directory_whose_name_is_not_text_can_keep_originals() {
     fs::create_dir(&directory).unwrap();
     let path = directory.join(OsStr::from_bytes(b"log\xff.ndjson"));
     fs::write(&path, LOG.replacen("orders", "0rders", 1)).unwrap();
-    let log = JsonLog::new(FileConfig::new(&path));
+    let log = FileLog::new(FileConfig::new(&path));
     let quarantine = directory.join(OsStr::from_bytes(b"q\xfe"));
     let report = block_on(log.recover(&RecoveryConfig::quarantine(&quarantine))).unwrap();
     assert!(report.after.unwrap().is_clean());

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::{
     CompactionConfig, Kind, RecoveryConfig, Retention, Rule,
-    backend::file::{lock::LockPaths, pass::Passed, plan::Plan, recover::rewrite, scan},
+    backend::file::{lock::LockPaths, passed::Passed, plan::Plan, recover::rewrite, salvage::Salvage, scan},
 };
 
 /// Numbers by chance, from a seed.
@@ -76,7 +76,8 @@ fn damage(bytes: &mut Vec<u8>, chance: &mut Chance) {
 }
 
 fn looked(path: &Path) -> scan::Looked {
-    scan::scan_unwritten(path, ScanOptions::default(), "json", "").unwrap()
+    let log = Segments::File(path.to_owned());
+    scan::scan_unwritten(&log, ScanOptions::default(), "json", "").unwrap()
 }
 
 #[test]
@@ -93,13 +94,15 @@ fn a_recovery_by_stretches_leaves_the_bytes_that_one_line_by_line_leaves() {
         if seen.report.is_clean() {
             continue;
         }
-        whole += seen.sound.len();
-        let unsummed = scan::Looked { sound: Vec::new(), ..looked(&single.path) };
+        whole += seen.files[0].sound.len();
+        let mut unsummed = looked(&single.path);
+        unsummed.files[0].sound.clear();
         let rewritten = |place: &Place, looked| {
-            let after = ScanReport::new("json", "");
-            let (lost, after) = rewrite(&place.path, looked, &LockPaths::beside(&place.path), after, None).unwrap();
+            let mut salvage = Salvage::plan(looked).unwrap();
+            let (locks, after) = (LockPaths::beside(&place.path), ScanReport::new("json", ""));
+            let after = rewrite(&mut salvage, &locks, &after, None).unwrap();
             assert_eq!(after, looked_report(&place.path), "round {round}: the report of what was read back");
-            lost
+            salvage.lost
         };
         let lost = (rewritten(&summed, seen), rewritten(&single, unsummed));
         assert_eq!(lost.0, lost.1, "round {round}");
@@ -134,14 +137,15 @@ fn a_compaction_by_stretches_keeps_what_one_line_by_line_keeps() {
         let retention = Retention { all: rule(900), event: rule(500), audit: rule(10), dead_letter: rule(120) };
         let config = CompactionConfig::new(retention, now).allow_empty(true);
         let seen = looked(&place.path);
-        assert!(seen.report.is_clean() && seen.sound.len() > 5, "{:?}", seen.report);
+        let (file, size) = (seen.files[0].open().unwrap(), seen.files[0].size);
+        assert!(seen.report.is_clean() && seen.files[0].sound.len() > 5, "{:?}", seen.report);
         let unsummed = Passed { report: seen.report, sound: Vec::new() };
-        let plan = Plan::of(&place.path, &seen.file, seen.size, &unsummed, &config).unwrap();
+        let plan = Plan::of(&place.path, &file, size, &unsummed, config.retention.cut(config.now)).unwrap();
         let mut expected = CompactionReport::default();
         plan.report(&mut expected);
         let single = Place::with(&log_of(round));
-        let mut replacement = replace::Replacement::begin(&single.path, &seen.file).unwrap();
-        plan.write(&single.path, &seen.file, &mut replacement).unwrap();
+        let mut replacement = replace::Replacement::begin(&single.path, &file).unwrap();
+        plan.write(&single.path, &file, &mut replacement).unwrap();
         let mut swap = lock::SwapLock::open(&LockPaths::beside(&single.path).swap).unwrap();
         let held = swap.hold().unwrap();
         replacement.take_place(&swap, &held).unwrap();

@@ -1,0 +1,115 @@
+//! `backup restore`: make a new log of a backup.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, builder::NonEmptyStringValueParser};
+use papyra::{
+    Dsn, Error, ErrorKind, ScanReport,
+    backup::{BackupOptions, BackupState, Listed},
+};
+use serde::Serialize;
+
+use super::place::{self, Found};
+use crate::{exit::ExitCode, failure::Failure, report, safe, session::Session};
+
+/// What to restore, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The directory of backups, of which the newest is taken, or one backup in it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// A new place for the log: a path, or an address such as json:./restored.ndjson
+    #[arg(long, value_name = "PATH", value_parser = NonEmptyStringValueParser::new())]
+    to: String,
+    /// Write the report as JSON into this file as well
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+const SCHEMA: &str = "papyra.backup_restore/1";
+
+/// The report as it is printed in JSON.
+#[derive(Serialize)]
+struct RestoredLog {
+    backup: String,
+    log: String,
+    log_id: Option<String>,
+    scan: ScanReport,
+}
+
+pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitCode, Failure> {
+    report::must_be_creatable(args.report.as_deref())?;
+    let found = place::look(&args.dir, &session).await?;
+    found.must_have_finished(&session)?;
+    let name = newest(&found)?.name.clone();
+    if found.listed.len() > 1 {
+        session.notes.note(&format!("note: the newest backup is {name}"));
+    }
+    let kind = found.backups.manifest(&name).await?.backend;
+    let target = session.schemes().open_dsn(&address(&args.to, &kind)?).await?;
+    let bar = session.notes.bar("restoring");
+    let options = BackupOptions::default().with_progress(bar.progress());
+    let restored = found.backups.restore(&name, &target, &options).await?;
+    drop(bar);
+    let anomalies = restored.scan.anomalies_total;
+    let restored = RestoredLog { backup: name, log: target.address(), log_id: restored.log_id, scan: restored.scan };
+    let told = report::deliver(&mut session, SCHEMA, ExitCode::Done, &restored, args.report.as_deref(), |out| {
+        out.headline("Restore completed")?;
+        out.line(&format!("  backup: {}", safe::text(&restored.backup)))?;
+        out.line(&format!("  log: {}", safe::text(&restored.log)))?;
+        out.line(&format!("  entries: {}", restored.scan.entries.values().sum::<u64>()))?;
+        out.line(&format!("  bytes: {}", restored.scan.bytes))
+    });
+    if anomalies > 0 {
+        session.notes.warning(&format!(
+            "warning: the log was damaged when it was backed up ({anomalies} anomalies), and so is this one"
+        ));
+        session.notes.warning("  cure: run `papyra persistence recover` on it before a service starts");
+    }
+    told
+}
+
+/// The newest finished backup. One that is damaged is not silently passed over for an older one.
+fn newest(found: &Found) -> Result<&Listed, Failure> {
+    let mut sources: Vec<&String> = found.finished().filter_map(|one| one.source.as_ref()).collect();
+    sources.sort();
+    sources.dedup();
+    if let [one, other, ..] = sources.as_slice() {
+        return Err(Failure::Usage {
+            message: format!("there are backups of several logs here, such as {one} and {other}"),
+            cure: Some("name the one that you mean; `papyra backup list` shows them".to_owned()),
+        });
+    }
+    match found.finished().next_back() {
+        Some(damaged) if damaged.state == BackupState::Damaged => {
+            let cause = damaged.cause.clone().unwrap_or_default();
+            Err(Error::new(ErrorKind::Mismatch, format!("the newest backup {} is damaged: {cause}", damaged.name))
+                .with_cure("name an older one; `papyra backup list` shows them")
+                .into())
+        }
+        Some(newest) => Ok(newest),
+        None => Err(Error::new(ErrorKind::NotFound, "there is no finished backup").into()),
+    }
+}
+
+/// The address of the new log: a bare path is one of the kind that was backed up.
+fn address(to: &str, kind: &str) -> Result<Dsn, Failure> {
+    if to.contains([':', '@']) && !to.starts_with(['.', '/']) {
+        return Ok(to.parse()?);
+    }
+    let path = Path::new(to);
+    if kind == "rotating" {
+        let mut directory = OsString::from(path);
+        directory.push("/");
+        return Ok(Dsn::for_path(directory));
+    }
+    if path.is_dir() || to.ends_with('/') {
+        return Err(Error::new(ErrorKind::Create, format!("`{to}` is a directory, and the backup is of one file"))
+            .with_cure("name a new file in it")
+            .into());
+    }
+    Ok(Dsn::for_path(path))
+}
