@@ -1,6 +1,6 @@
 //! `groups create` and `groups delete`.
 
-use papyra::{IfPending, Log};
+use papyra::{ErrorKind, IfPending, Log};
 use serde::Serialize;
 
 use super::args::{CreateArgs, DeleteArgs};
@@ -38,9 +38,12 @@ fn beginning(from: &str) -> String {
 pub(super) async fn delete(args: DeleteArgs, log: &Log, session: &mut Session) -> Result<(), Failure> {
     let (groups, group) = (log.consumer_groups()?, args.group());
     let (changed, text) = match &args.consumer {
-        Some(consumer) => match groups.remove_consumer(&group, consumer).await? {
-            true => (true, format!("removed the consumer `{consumer}` from the {group}")),
-            false => (false, format!("the {group} has no consumer `{consumer}`")),
+        Some(consumer) => match groups.remove_consumer(&group, consumer).await {
+            Ok(true) => (true, format!("removed the consumer `{consumer}` from the {group}")),
+            Ok(false) => (false, format!("the {group} has no consumer `{consumer}`")),
+            // Where nothing is there is nothing to remove.
+            Err(error) if error.kind() == ErrorKind::NotFound => (false, error.to_string()),
+            Err(error) => return Err(error.into()),
         },
         None => {
             let pending = if args.force { IfPending::Forget } else { IfPending::Refuse };
