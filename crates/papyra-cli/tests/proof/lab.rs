@@ -40,6 +40,9 @@ impl Kind {
     }
 }
 
+/// When the fact with the number 0 was, in seconds since 1970; each next one is a second later.
+pub(crate) const FIRST_SECOND: u64 = 1_700_000_000;
+
 /// A fact that a test can tell from others by its number.
 pub(crate) fn event(n: u64) -> String {
     padded(n, 0)
@@ -47,7 +50,7 @@ pub(crate) fn event(n: u64) -> String {
 
 /// The same with so many bytes of payload more.
 pub(crate) fn padded(n: u64, padding: usize) -> String {
-    let at = 1_700_000_000 + n;
+    let at = FIRST_SECOND + n;
     let pad = "x".repeat(padding);
     format!(
         r#"{{"kind":"event","system_id":"local","actor_address":"local://{n}","event_type":"E{n}","payload":"{pad}","timestamp":{at}}}"#
@@ -99,6 +102,10 @@ impl Lab {
     pub(crate) fn at(path: &Path, kind: Kind) -> Self {
         fs::create_dir_all(path).unwrap();
         Lab { path: path.to_owned(), kind, _own: None }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
