@@ -89,7 +89,7 @@ impl Roster {
         headcount
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<ActorId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

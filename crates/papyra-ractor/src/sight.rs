@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use papyra::{
     ActorAddress, Payload, Why,
-    observe::{Crash, Decision, ExpectedPanic, Observation},
+    observe::{Crash, Decision, ExpectedPanic, Observation, Processing},
 };
-use ractor::{ActorCell, ActorId, ActorRef, ActorStatus};
+use ractor::{ActorCell, ActorId, ActorRef, ActorStatus, registry};
 
 use crate::{
     roster::{Known, Roster},
@@ -131,6 +131,12 @@ impl Sight {
 
     pub(crate) fn left_behind(&self, address: &ActorAddress, message_type: &str, count: u64) {
         self.observation.dead_letters(address, message_type, Why::LeftInMailbox, count);
+    }
+
+    /// What adds up the messages of the living actor of this name, if that is measured.
+    pub(crate) fn processing_of(&self, name: &str) -> Option<Processing> {
+        let actor = registry::where_is(name)?.get_id();
+        self.roster.with(actor, |known| known.life.processing().cloned()).flatten()
     }
 
     /// Tells of a failed start of which ractor tells nobody; only the first telling counts. As a message it is heard behind
