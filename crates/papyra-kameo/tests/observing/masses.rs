@@ -10,7 +10,7 @@ use papyra_kameo::{Observer, SpawnObserved, kameo::actor::Spawn};
 
 use crate::{
     hookless::Bare,
-    scene::{Count, LONG, Panic, Player, Scene, Start, ended},
+    scene::{Count, Fail, LONG, Panic, Player, Scene, Start, ended},
     unruly::{Manner, Unruly},
 };
 
@@ -109,7 +109,7 @@ async fn actors_that_are_gone_leave_no_memory_behind() {
                 let name = [Some(format!("once-{rounds}-{round}-{n}")), Some(format!("again-{n}")), None];
                 let player = Player::spawn_observed(&observer, name[n as usize % 3].as_deref(), Start::Well);
                 player.ask(Count).await.unwrap();
-                player.tell(Panic).await.unwrap();
+                player.tell(Fail).await.unwrap();
                 players.push(player);
             }
             for player in &players {
