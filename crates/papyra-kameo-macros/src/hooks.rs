@@ -14,8 +14,7 @@ pub(crate) fn added(messages: TokenStream, item: TokenStream) -> TokenStream {
         let why = "this actor has an `on_undelivered` of its own: list the types where it calls `hook::undelivered`";
         return refused(tokens.clone(), first.span(), why);
     }
-    let mut listed: Vec<TokenStream> =
-        ["next", "on_panic"].into_iter().filter(|hook| lacks(hook)).map(rust).collect();
+    let mut listed: Vec<TokenStream> = ["next", "on_panic"].into_iter().filter(|hook| lacks(hook)).map(rust).collect();
     if lacks("on_undelivered") {
         let mut hook = rust("on_undelivered");
         hook.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, messages))]);

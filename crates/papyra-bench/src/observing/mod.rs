@@ -116,7 +116,13 @@ pub(crate) fn run() -> Result<(), String> {
         ] {
             for (at, what) in [(0, "messages a second"), (1, "answers a second, one after the other,")] {
                 let what = format!("{framework}: {what} against bare, {how}");
-                rows.push(Row { number: "", what, reached: bare[at] / taken[at], must: Must::AtLeast(must), unit: "x" });
+                rows.push(Row {
+                    number: "",
+                    what,
+                    reached: bare[at] / taken[at],
+                    must: Must::AtLeast(must),
+                    unit: "x",
+                });
             }
         }
     }

@@ -58,9 +58,10 @@ impl Message<Way> for Odd {
 
 #[tokio::test]
 async fn an_end_that_says_nothing_is_a_crash_all_the_same() {
-    for (way, error, how) in
-        [(Way::Panic, "a panic without a text", "panic"), (Way::Error, "an error that panics when it is shown", "error")]
-    {
+    for (way, error, how) in [
+        (Way::Panic, "a panic without a text", "panic"),
+        (Way::Error, "an error that panics when it is shown", "error"),
+    ] {
         let scene = Scene::new().await;
         let odd = Odd::spawn_observed(&scene.observer, Some("odd"), ());
         odd.tell(way).await.unwrap();

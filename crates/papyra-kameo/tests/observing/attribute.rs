@@ -53,34 +53,47 @@ macro_rules! actor {
     };
 }
 
-actor!(Bare, #[observed] {});
-actor!(Listing, #[doc = "Another attribute before it."] #[observed(Do<1>, Do<2>,)] {});
-actor!(Own, #[observed] {
-    async fn next(
-        &mut self,
-        actor: WeakActorRef<Self>,
-        mailbox: &mut MailboxReceiver<Self>,
-    ) -> Result<Option<Signal<Self>>, Infallible> {
-        hook::done(&actor);
-        let signal = mailbox.recv().await;
-        hook::next(&actor, signal.as_ref());
-        Ok(signal)
-    }
+actor!(
+    Bare,
+    #[observed]
+    {}
+);
+actor!(
+    Listing,
+    #[doc = "Another attribute before it."]
+    #[observed(Do<1>, Do<2>,)]
+    {}
+);
+actor!(
+    Own,
+    #[observed]
+    {
+        async fn next(
+            &mut self,
+            actor: WeakActorRef<Self>,
+            mailbox: &mut MailboxReceiver<Self>,
+        ) -> Result<Option<Signal<Self>>, Infallible> {
+            hook::done(&actor);
+            let signal = mailbox.recv().await;
+            hook::next(&actor, signal.as_ref());
+            Ok(signal)
+        }
 
-    async fn on_panic(
-        &mut self,
-        actor: WeakActorRef<Self>,
-        error: PanicError,
-    ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
-        hook::panicked(&actor, &error);
-        Ok(ControlFlow::Break(ActorStopReason::Panicked(error)))
-    }
+        async fn on_panic(
+            &mut self,
+            actor: WeakActorRef<Self>,
+            error: PanicError,
+        ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+            hook::panicked(&actor, &error);
+            Ok(ControlFlow::Break(ActorStopReason::Panicked(error)))
+        }
 
-    async fn on_undelivered(&mut self, _: ActorStopReason, left: Vec<BoxMessage<Self>>) -> Result<(), Infallible> {
-        hook::left_in_mailbox::<Self>("whatever", left.len() as u64);
-        Ok(())
+        async fn on_undelivered(&mut self, _: ActorStopReason, left: Vec<BoxMessage<Self>>) -> Result<(), Infallible> {
+            hook::left_in_mailbox::<Self>("whatever", left.len() as u64);
+            Ok(())
+        }
     }
-});
+);
 
 /// What is told of an actor that crashes with messages in its mailbox: those of its crash and behind.
 async fn told<A>() -> Vec<String>

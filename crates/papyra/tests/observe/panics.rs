@@ -63,7 +63,17 @@ async fn a_program_that_is_built_to_abort_leaves_its_last_words() {
     let deps = std::env::current_exe().unwrap();
     let target = deps.ancestors().nth(3).unwrap();
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--offline", "--package", "papyra", "--profile", "abort", "--example", "last_words"])
+        .args([
+            "build",
+            "--locked",
+            "--offline",
+            "--package",
+            "papyra",
+            "--profile",
+            "abort",
+            "--example",
+            "last_words",
+        ])
         .args(["--target-dir".as_ref(), target.as_os_str()])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -72,11 +82,8 @@ async fn a_program_that_is_built_to_abort_leaves_its_last_words() {
 
     let dir = tempfile::tempdir().unwrap();
     let address = format!("json:{}", dir.path().join("facts.ndjson").display());
-    let played = Command::new(target.join("abort/examples/last_words"))
-        .arg(&address)
-        .current_dir(dir.path())
-        .output()
-        .unwrap();
+    let played =
+        Command::new(target.join("abort/examples/last_words")).arg(&address).current_dir(dir.path()).output().unwrap();
     assert_eq!(played.status.signal(), Some(libc::SIGABRT), "{played:?}");
     let entries = open(&address).await.unwrap().read(ReadOptions::oldest_first()).collect().await.unwrap();
     let facts: Vec<String> = entries.iter().map(|entry| told(&entry.fact)).collect();
