@@ -1,0 +1,14 @@
+//! Logs on Redis, tried on real servers: child processes of the tests.
+
+mod caring;
+mod checkups;
+mod conforming;
+mod encrypted;
+mod facts;
+mod groups;
+mod lab;
+mod outages;
+mod python;
+mod refusals;
+mod several;
+mod shipping;
