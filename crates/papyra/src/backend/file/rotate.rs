@@ -110,7 +110,7 @@ impl Active {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         let identity = Identity::of(file.file()).map_err(failed)?;
-        keep_mode(self.file.file(), file.file());
+        keep_owner_and_mode(self.file.file(), file.file());
         storage::write_all(&mut *file, &bytes).map_err(failed)?;
         file.sync().map_err(failed)?;
         // Its name too, or a power cut may take the whole segment away.
@@ -257,11 +257,11 @@ impl Active {
     }
 }
 
-/// Whoever may read the log today may read it tomorrow. Only a convenience: without it the owner alone may.
-fn keep_mode(of: &File, for_new: &File) {
-    if let Ok(metadata) = of.metadata()
-        && metadata.mode() & 0o7777 != 0o600
-    {
+/// Whoever may read or write the log today may do it tomorrow. Only a convenience: without it the owner alone may.
+fn keep_owner_and_mode(of: &File, for_new: &File) {
+    let Ok(metadata) = of.metadata() else { return };
+    storage::give_to(for_new, &metadata);
+    if metadata.mode() & 0o7777 != 0o600 {
         let _ = for_new.set_permissions(std::fs::Permissions::from_mode(metadata.mode() & 0o666));
     }
 }
