@@ -11,6 +11,7 @@ mod hostile;
 mod hybrid;
 mod inspect;
 mod lab;
+mod owners;
 mod recover;
 mod scan;
 mod seam;
