@@ -9,7 +9,14 @@ use std::{
 use papyra::{Error, ErrorKind, Kind, config::Config};
 use serde::Serialize;
 
-use crate::{args::Output, console::Out, exit::ExitCode, failure::{Failure, Told}, safe, session::Session};
+use crate::{
+    args::Output,
+    console::Out,
+    exit::ExitCode,
+    failure::{Failure, Told},
+    safe,
+    session::Session,
+};
 
 #[derive(Serialize)]
 struct Document<'a, T> {

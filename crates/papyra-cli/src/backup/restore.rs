@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, builder::{OsStringValueParser, TypedValueParser as _}};
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use papyra::{
     Dsn, Error, ErrorKind, ScanReport,
     backup::{BackupOptions, BackupState, Listed},
@@ -116,9 +119,7 @@ fn address(to: &OsStr, kind: &str) -> Result<Dsn, Failure> {
     }
     if path.is_dir() || to.as_encoded_bytes().ends_with(b"/") {
         let message = format!("`{}` is a directory, and the backup is of one file", path.display());
-        return Err(Error::new(ErrorKind::Create, message)
-            .with_cure("name a new file in it")
-            .into());
+        return Err(Error::new(ErrorKind::Create, message).with_cure("name a new file in it").into());
     }
     Ok(Dsn::for_path(path))
 }

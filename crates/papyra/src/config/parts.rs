@@ -69,8 +69,11 @@ fn is_inside(a: &Dsn, b: &Dsn) -> bool {
 }
 
 fn one_inside_the_other(place: &str, other: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("{place}: one of this log and that of {other} lies in the directory of the other"))
-        .with_cure("give each a place of its own")
+    Error::new(
+        ErrorKind::Config,
+        format!("{place}: one of this log and that of {other} lies in the directory of the other"),
+    )
+    .with_cure("give each a place of its own")
 }
 
 fn place(dsn: &Dsn) -> Option<PathBuf> {

@@ -42,7 +42,9 @@ impl Place {
         let aside = disk::directory_of(target).join(name);
         let failed = |error| match Error::io("create", &aside, error) {
             // That nothing can be made there is not that a log is missing.
-            error if error.kind() == ErrorKind::NotFound => Error::new(ErrorKind::Create, error.to_string()).with_source(error),
+            error if error.kind() == ErrorKind::NotFound => {
+                Error::new(ErrorKind::Create, error.to_string()).with_source(error)
+            }
             error => error,
         };
         for _ in 0..TRIES {

@@ -130,7 +130,8 @@ impl Active {
     fn begin_file(&self) -> Result<(u64, Box<dyn ActiveFile>)> {
         let mut number = self.number;
         for _ in 0..TRIES {
-            let used_up = || Error::new(ErrorKind::Io, format!("no segment has a higher number than `{}`", self.path.display()));
+            let used_up =
+                || Error::new(ErrorKind::Io, format!("no segment has a higher number than `{}`", self.path.display()));
             number = number.checked_add(1).ok_or_else(used_up)?;
             let path = self.segments.path(&self.name, number);
             match self.storage.begin(&path) {
