@@ -11,13 +11,13 @@ use tokio::{
 
 use crate::{
     append,
-    args::{Cli, Command},
+    args::{Cli, Command, Output},
     backup, config,
     console::{Color, Console, Out, Talk},
     doctor,
     exit::ExitCode,
     failure::Failure,
-    groups, help, inspect, manual, metrics, persistence, safe,
+    groups, help, inspect, manual, metrics, persistence, report, safe,
     session::{Session, Stop},
     showcase,
     signals::Signals,
@@ -66,15 +66,17 @@ fn refuse(refusal: &clap::Error, console: Console) -> ExitCode {
 
 fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCode {
     let (stdin, out, notes) = console.split(cli.global.color, cli.global.talk());
-    let internal = |error: io::Error| {
+    let cannot_start = |error: io::Error| {
         notes.warning(&format!("error: cannot start: {error}"));
-        ExitCode::Internal
+        notes.warning("  cure: raise the limits of this process (ulimit -a), of open files above all");
+        ExitCode::Io
     };
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return internal(error),
+        Err(error) => return cannot_start(error),
     };
     let (stop, stopped) = watch::channel(None);
+    let stdout = (cli.global.output == Some(Output::Json)).then(|| out.stdout());
     // An append finishes the batch in flight; whatever only reads just ends.
     let is_patient = matches!(cli.command, Command::Append(_));
     let (answer, mut answered) = oneshot::channel();
@@ -106,10 +108,10 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
     runtime.block_on(async {
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
-            Err(error) => return internal(error),
+            Err(error) => return cannot_start(error),
         };
         if let Err(error) = thread::Builder::new().name("papyra-command".to_owned()).spawn(command) {
-            return internal(error);
+            return cannot_start(error);
         }
         loop {
             tokio::select! {
@@ -117,9 +119,15 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
                     Ok(Ok(Ok(code))) => code,
                     Ok(Ok(Err(failure))) => {
                         notes.failure(&failure);
+                        // Who reads JSON gets some, whatever happens. If that cannot be written, the failure itself counts.
+                        if let Some(stdout) = &stdout
+                            && let Some(document) = report::of_failure(&failure)
+                        {
+                            let _ = stdout.line_if_empty(&document);
+                        }
                         failure.exit_code()
                     }
-                    Ok(Err(error)) => internal(error),
+                    Ok(Err(error)) => cannot_start(error),
                     // The command panicked; the panic has spoken for itself.
                     Err(_) => ExitCode::Internal,
                 },

@@ -88,6 +88,7 @@ pub struct Made {
     /// The name of its folder.
     pub name: String,
     /// Where it is.
+    #[serde(serialize_with = "crate::report::path")]
     pub path: PathBuf,
     /// Bytes that were copied from the log.
     pub copied_bytes: u64,

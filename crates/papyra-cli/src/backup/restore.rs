@@ -1,11 +1,14 @@
 //! `backup restore`: make a new log of a backup.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
-use clap::{Args, builder::NonEmptyStringValueParser};
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use papyra::{
     Dsn, Error, ErrorKind, ScanReport,
     backup::{BackupOptions, BackupState, Listed},
@@ -22,8 +25,8 @@ pub(crate) struct RestoreArgs {
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// A new place for the log: a path, or an address such as json:./restored.ndjson
-    #[arg(long, value_name = "PATH", value_parser = NonEmptyStringValueParser::new())]
-    to: String,
+    #[arg(long, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(not_empty))]
+    to: OsString,
     /// Write the report as JSON into this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -98,9 +101,17 @@ fn newest(found: &Found) -> Result<&Listed, Failure> {
     }
 }
 
+fn not_empty(to: OsString) -> Result<OsString, &'static str> {
+    if to.is_empty() { Err("a path or an address is needed") } else { Ok(to) }
+}
+
 /// The address of the new log: a bare path is one of the kind that was backed up.
-fn address(to: &str, kind: &str) -> Result<Dsn, Failure> {
-    if to.contains([':', '@']) && !to.starts_with(['.', '/']) {
+fn address(to: &OsStr, kind: &str) -> Result<Dsn, Failure> {
+    // A path may be no text at all; an address is.
+    if let Some(to) = to.to_str()
+        && to.contains([':', '@'])
+        && !to.starts_with(['.', '/'])
+    {
         return Ok(to.parse()?);
     }
     let path = Path::new(to);
@@ -109,10 +120,9 @@ fn address(to: &str, kind: &str) -> Result<Dsn, Failure> {
         directory.push("/");
         return Ok(Dsn::for_path(directory));
     }
-    if path.is_dir() || to.ends_with('/') {
-        return Err(Error::new(ErrorKind::Create, format!("`{to}` is a directory, and the backup is of one file"))
-            .with_cure("name a new file in it")
-            .into());
+    if path.is_dir() || to.as_encoded_bytes().ends_with(b"/") {
+        let message = format!("`{}` is a directory, and the backup is of one file", path.display());
+        return Err(Error::new(ErrorKind::Create, message).with_cure("name a new file in it").into());
     }
     Ok(Dsn::for_path(path))
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod hybrid;
 mod inspect;
 mod lab;
+mod owners;
 mod recover;
 mod redis;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]

@@ -5,7 +5,7 @@ use std::{
     fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
@@ -130,7 +130,16 @@ pub(super) fn list(directory: &Path) -> Result<Vec<Listed>> {
             Err(error) => Listed { cause: Some(error.to_string()), ..Listed::new(name, BackupState::Damaged) },
         });
     }
+    // A folder may be renamed: when it was made stands in its manifest.
+    all.sort_by_cached_key(own_name);
     Ok(all)
+}
+
+/// What the folder of a backup was called first, as far as that is known.
+fn own_name(one: &Listed) -> String {
+    let since = one.created.and_then(|created| Duration::try_from_secs_f64(created).ok());
+    let at = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+    at.map_or_else(|| one.name.clone(), |at| name(at, one.log_id.as_deref()))
 }
 
 /// A file of an earlier backup.
@@ -190,8 +199,6 @@ pub(super) fn hold(folder: &PathBuf) -> io::Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{lines, replace, segments::Segments, storage};
+use super::{
+    lines, replace,
+    segments::{self, Segments},
+    storage,
+};
 use crate::{
     Error, ErrorKind, Result,
     codec::{self, Header, HeaderLine},
@@ -85,8 +89,9 @@ impl Members {
         }
         for path in listing.strangers {
             let name = path.file_name().unwrap_or_default();
-            // Directories and hidden files are nobody's business: `lost+found`, what a network's file system leaves.
-            if name.as_encoded_bytes().starts_with(b".") || path.is_dir() {
+            // Directories and hidden files are nobody's business: `lost+found`, what a network's file system leaves. But what is
+            // called as a segment is in the way of the next one.
+            if !segments::is_named(name) && (name.as_encoded_bytes().starts_with(b".") || path.is_dir()) {
                 continue;
             }
             match replace::replaced_by(name) {

@@ -40,7 +40,13 @@ impl Place {
         name.push(target.file_name().unwrap_or_default());
         name.push(ASIDE);
         let aside = disk::directory_of(target).join(name);
-        let failed = |error| Error::io("create", &aside, error);
+        let failed = |error| match Error::io("create", &aside, error) {
+            // That nothing can be made there is not that a log is missing.
+            error if error.kind() == ErrorKind::NotFound => {
+                Error::new(ErrorKind::Create, error.to_string()).with_source(error)
+            }
+            error => error,
+        };
         for _ in 0..TRIES {
             match disk::create_directory(&aside) {
                 Ok(()) => {}
@@ -134,6 +140,12 @@ fn must_be_free(log: &Segments) -> Result<()> {
         }
         Ok(_) => Err(occupied(target)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // `facts.ndjson/`, where `facts.ndjson` is a file.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let error = Error::io("look at", target, error);
+            let message = format!("`{}` cannot be made: there is a file in its way", target.display());
+            Err(Error::new(ErrorKind::Create, message).with_source(error).with_cure("restore into a new place"))
+        }
         Err(error) => Err(Error::io("look at", target, error)),
     }
 }

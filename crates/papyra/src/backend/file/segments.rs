@@ -138,9 +138,9 @@ fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     let mut named: BTreeMap<OsString, Vec<Segment>> = BTreeMap::new();
     let mut strangers = Vec::new();
     for entry in entries {
-        let file = entry.map_err(failed)?.file_name();
-        let path = directory.join(&file);
-        let Some((name, number)) = split(&file) else {
+        let entry = entry.map_err(failed)?;
+        let (file, path) = (entry.file_name(), entry.path());
+        let Some((name, number)) = split(&file).filter(|_| is_file(&entry)) else {
             strangers.push(path);
             continue;
         };
@@ -161,6 +161,25 @@ fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     strangers.retain(|path| ![&locks.writer, &locks.maintenance, &locks.swap].contains(&path));
     strangers.sort();
     Ok(Listing { name, segments, strangers })
+}
+
+/// Whether a file stands under a name, if only by a link. Whoever makes a directory, a pipe or a link to nowhere that is called
+/// as a segment must not keep the whole log from being read.
+fn is_file(entry: &std::fs::DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => match std::fs::metadata(entry.path()) {
+            Ok(target) => target.is_file(),
+            // Whoever opens it will say so.
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        },
+        Ok(kind) => kind.is_file(),
+        Err(_) => true,
+    }
+}
+
+/// Whether a file is called as a segment is.
+pub(super) fn is_named(file: &OsStr) -> bool {
+    split(file).is_some()
 }
 
 /// The name and the number of a segment, if a file is called as we would call it.

@@ -3,9 +3,9 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::Path,
 };
 
@@ -132,6 +132,15 @@ pub(super) fn must_be_regular(file: &File, path: &Path) -> Result<()> {
     let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
     Err(Error::new(ErrorKind::Config, format!("`{}` is {what}", path.display()))
         .with_cure("name the log's file itself; a directory of segments is opened with `rotating:`"))
+}
+
+/// What root creates for another's log belongs to whom the log belongs, or that one could not go on with it. Only a
+/// convenience: nobody else may give a file away, and need not.
+pub(super) fn give_to(new: &File, owner: &Metadata) {
+    let is_another = |own: Metadata| (own.uid(), own.gid()) != (owner.uid(), owner.gid());
+    if new.metadata().is_ok_and(is_another) {
+        let _ = fchown(new, Some(owner.uid()), Some(owner.gid()));
+    }
 }
 
 /// Creates the directory of a path and those above it, readable by their owner alone.

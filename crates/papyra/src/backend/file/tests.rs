@@ -17,6 +17,7 @@ mod recovering;
 mod rotating;
 mod rotation_faults;
 mod sets;
+mod strangers;
 mod summed;
 
 struct Place {

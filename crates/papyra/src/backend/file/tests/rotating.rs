@@ -379,7 +379,7 @@ fn a_log_is_not_written_through_a_link() {
     fs::remove_file(dir.path()).unwrap();
     dir.fill(&[2]);
     std::os::unix::fs::symlink(target.join("x"), dir.path().join("facts.000002.ndjson")).unwrap();
-    assert_eq!(block_on(dir.log().append(&facts(3..=3))).unwrap_err().kind(), ErrorKind::NotFound);
+    block_on(dir.log().append(&facts(3..=3))).unwrap();
     assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
 }
 
