@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     FileConfig,
+    ahead::AHEAD,
     judge::{self, Open},
     layout::{End, Layout},
     lines,
@@ -28,8 +29,6 @@ use crate::{
 
 /// How much is handed over at once.
 const BLOCK: usize = 1 << 20;
-/// So many of the next segments are held open, so that a writer that drops its oldest ones does not overtake the copying.
-const AHEAD: usize = 64;
 /// How often the copying begins anew if it was overtaken all the same.
 const TRIES: u32 = 5;
 /// A file that was changed so short a time ago may be changed once more within the same tick of its file system's clock.
@@ -107,6 +106,7 @@ impl Moment {
         let single = self.sealed.is_empty();
         let mut ahead = VecDeque::new();
         loop {
+            // Held open, so that a writer that drops its oldest ones does not overtake the copying.
             while ahead.len() < AHEAD
                 && let Some(segment) = self.sealed.pop_front()
             {
