@@ -36,6 +36,7 @@ mod options;
 mod part;
 mod payload;
 mod pieces;
+mod place;
 mod position;
 mod progress;
 mod quoted;

@@ -25,7 +25,6 @@ mod opened;
 mod output;
 mod pass;
 mod passed;
-mod place;
 mod plan;
 mod quarantine;
 mod read_back;
