@@ -104,7 +104,7 @@ pub struct PartRecord {
 
 /// Kinds stand in JSON as the words that logs use.
 pub(super) mod words {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
     use crate::Kind;
 
