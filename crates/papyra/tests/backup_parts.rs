@@ -203,7 +203,7 @@ async fn whatever_differs_is_named_with_its_part_and_is_not_restored() {
         assert!(found.iter().any(|one| one.contains(expected)), "{expected}: {found:?}");
         let refused = scene.restore(&made, "new").await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Mismatch, "{expected}");
-        assert_eq!(names(scene.dir.path()), ["audits.ndjson", "audits.ndjson.lock", "audits.ndjson.maint.lock", "audits.ndjson.swap.lock", "backups", "log"]);
+        assert!(!scene.path("new").exists() && !scene.path(".new.papyra-restore").exists());
     }
 }
 
