@@ -196,7 +196,8 @@ async fn whatever_differs_is_named_with_its_part_and_is_not_restored() {
         let copy = scene.path("backups").join(format!("copy{at}"));
         let copied = std::process::Command::new("cp").arg("-r").args([&made.path, &copy]).status().unwrap();
         assert!(copied.success());
-        let made = Made { name: format!("copy{at}"), ..made.clone() };
+        let mut made = made.clone();
+        made.name = format!("copy{at}");
         assert_eq!(scene.mismatches(&made).await, [""; 0]);
         change(&copy, &other.path);
         let found = scene.mismatches(&made).await;
