@@ -114,6 +114,7 @@ impl<'a> Ahead<'a> {
                     // There may be no descriptor left. Whatever it is, it is told when the segment's turn comes.
                     Err(_) if self.room > 1 => {
                         self.room = 1;
+                        drop(opened);
                         return self.fill();
                     }
                     Err(error) => return Err(error),

@@ -63,8 +63,10 @@ impl Reader {
         }
         loop {
             let mut ahead = Ahead::of(&self.segments, &listing.segments, at)?;
-            // A compaction may have been at work while they were opened. What it dropped must not be given in part.
-            out.floor = out.floor.max(self.dropped_by_now(&listing)?);
+            if at + 1 < listing.segments.len() {
+                // A compaction may have been at work while they were opened. What it dropped must not be given in part.
+                out.floor = out.floor.max(self.dropped_by_now(&listing)?);
+            }
             while let Some(held) = ahead.next()? {
                 self.overtaken.fetch_or(held.is_new, Ordering::Relaxed);
                 if Reading::of(held.file, &held.segment.path)?.forward(out)? == Next::Nothing {
