@@ -19,7 +19,7 @@ use super::{
     lock::{HeldLock, SwapLock},
     opened::{Settled, refuse_links},
     pass::Pass,
-    segments::{Segment, Segments},
+    segments::{self, Segment, Segments},
     storage,
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Moment {
             let file = Arc::new(storage::open_for_reading(&active.path)?);
             let size = file.metadata().map_err(failed)?.len();
             // A rotation that was interrupted: nothing was ever acknowledged from there.
-            if !sealed.is_empty() && lines::behind_last_newline(&file, size).map_err(failed)? == 0 {
+            if !sealed.is_empty() && segments::is_unborn(&file, size).map_err(failed)? {
                 left_out.push(format!("{}: a rotation that was interrupted", named(&active.path)));
                 continue;
             }
