@@ -182,19 +182,17 @@ impl BackupDir {
 
     /// What a part is called among the others in a directory, and the log there.
     fn target(&self, name: &str, backend: &str, directory: &Path) -> Result<(String, Log)> {
-        let (file, opened) = match backend {
-            "rotating" => (name.to_owned(), (self.open)(backend, &directory.join(name), &[])),
-            _ => {
-                let file = format!("{name}.ndjson");
-                let opened = (self.open)(backend, directory, &[&file]);
-                (file, opened)
-            }
+        let file = format!("{name}.ndjson");
+        let opened = match backend {
+            "json" => (self.open)(backend, directory, &[&file]).map(|log| (file, log)),
+            "rotating" => (self.open)(backend, &directory.join(name), &[]).map(|log| (name.to_owned(), log)),
+            _ => None,
         };
         let refused = || {
             Error::new(ErrorKind::Unsupported, format!("the part {name} is a `{backend}:` log: no directory can hold it"))
                 .with_cure("restore the parts one by one: each folder in the backup is a backup of one part")
         };
-        opened.map(|log| (file, log)).ok_or_else(refused)
+        opened.ok_or_else(refused)
     }
 }
 
