@@ -71,7 +71,7 @@ pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitC
     let options = BackupOptions::default().with_progress(bar.progress());
     let restored = found.backups.restore(&name, &target, &options).await?;
     drop(bar);
-    let anomalies = restored.scan.anomalies_total;
+    let (anomalies, notes) = (restored.scan.anomalies_total, restored.scan.notes.clone());
     let restored = RestoredLog { backup: name, log: target.address(), log_id: restored.log_id, scan: restored.scan };
     let told = report::deliver(&mut session, SCHEMA, ExitCode::Done, &restored, args.report.as_deref(), |out| {
         out.headline("Restore completed")?;
@@ -79,6 +79,9 @@ pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitC
         out.line(&format!("  log: {}", safe::text(&restored.log)))?;
         print_figures(&restored.scan, out)
     });
+    for note in notes {
+        session.notes.note(&format!("note: {note}"));
+    }
     tell_damage(anomalies, &session);
     told
 }
