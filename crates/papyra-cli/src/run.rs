@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io, thread};
 
-use clap::{Parser as _, error::ErrorKind as ClapError};
+use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind as ClapError};
 use papyra::Schemes;
 use tokio::{
     runtime::Builder,
@@ -24,6 +24,10 @@ use crate::{
     timeline,
 };
 
+/// Fewer columns than these no terminal has.
+const NARROWEST: usize = 20;
+const USUAL_WIDTH: usize = 100;
+
 /// The whole command line of a process: its arguments, its streams, its signals. Returns what `main` returns.
 pub fn main_with(schemes: Schemes) -> std::process::ExitCode {
     run_with(schemes, std::env::args_os(), Console::process()).into()
@@ -36,14 +40,26 @@ pub fn main_with(schemes: Schemes) -> std::process::ExitCode {
 pub fn run_with(schemes: Schemes, args: impl IntoIterator<Item = impl Into<OsString>>, console: Console) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let program = args.first().map_or_else(|| "papyra".to_owned(), |name| name.to_string_lossy().into_owned());
-    match Cli::try_parse_from(&args) {
+    match understand(&args) {
         Ok(cli) => run(cli, program, schemes, console),
         Err(refusal) => {
             // A refusal repeats what it refuses, and a newline in that would forge a line: refuse it in harmless letters.
-            let harmless = args.iter().map(|arg| safe::text(&arg.to_string_lossy()).into_owned());
-            refuse(&Cli::try_parse_from(harmless).err().unwrap_or(refusal), console)
+            let harmless: Vec<OsString> =
+                args.iter().map(|arg| safe::text(&arg.to_string_lossy()).into_owned().into()).collect();
+            refuse(&understand(&harmless).err().unwrap_or(refusal), console)
         }
     }
+}
+
+/// What the arguments ask for. A terminal that says it is narrower than a word gets its help unbroken: the variable `COLUMNS` is
+/// often left at 0 by what starts programs without one.
+fn understand(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok());
+    let command = Cli::command();
+    let mut command =
+        if columns.is_some_and(|columns| columns < NARROWEST) { command.term_width(USUAL_WIDTH) } else { command };
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// What clap has to say instead of a command: help, or what is wrong.

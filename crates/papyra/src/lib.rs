@@ -39,6 +39,7 @@ mod options;
 mod part;
 mod payload;
 mod pieces;
+mod place;
 mod position;
 mod progress;
 mod quoted;

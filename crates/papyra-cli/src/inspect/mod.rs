@@ -12,7 +12,7 @@ mod text;
 
 pub(crate) use args::{InspectArgs, Span};
 pub(crate) use form::Form;
-pub(crate) use listing::tell_skipped;
+pub(crate) use listing::tell_gaps;
 pub(crate) use text::name;
 
 use crate::{exit::ExitCode, failure::Failure, session::Session};

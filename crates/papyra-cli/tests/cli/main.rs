@@ -3,6 +3,7 @@
 mod append;
 mod backup;
 mod compact;
+mod completions;
 mod config;
 mod doctor;
 mod exit_codes;

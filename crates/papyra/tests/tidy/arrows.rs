@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "fates",
             "json",
             "payload",
+            "place",
             "position",
             "progress",
             "report",

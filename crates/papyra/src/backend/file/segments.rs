@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
 
-use super::{FileConfig, lock::LockPaths, storage};
+use super::{FileConfig, lines, lock::LockPaths, storage};
 use crate::{Error, ErrorKind, Result};
 
 /// What the segments of a new directory are called.
@@ -15,6 +16,9 @@ const NAME: &str = "facts";
 const EXTENSION: &str = ".ndjson";
 /// Numbers have at least so many digits, so that `ls` shows them in order.
 const DIGITS: usize = 6;
+/// A rotation writes a header before anything else, and no header that begins a segment is longer, in bytes. A header and a fact
+/// that somebody recorded are longer.
+const MAX_UNBORN: u64 = 300;
 /// How often a log is looked at again whose files come and go.
 const TRIES: u32 = 100;
 /// What the locks in a directory are called, whatever its segments are called.
@@ -123,6 +127,12 @@ impl Segments {
     }
 }
 
+/// Whether the newest of several files is what an interrupted rotation leaves: no whole line, and no more than the beginning of a
+/// header, since nothing else is written before the header is durable. A longer file held facts that were acknowledged.
+pub(super) fn is_unborn(file: &File, size: u64) -> io::Result<bool> {
+    Ok(size <= MAX_UNBORN && lines::behind_last_newline(file, size)? == 0)
+}
+
 fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     let failed = |error| Error::io("list", directory, error);
     let entries = match std::fs::read_dir(directory) {
@@ -202,6 +212,7 @@ fn several<'a>(directory: &Path, names: impl Iterator<Item = &'a OsString>) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Header;
 
     fn directory(files: &[&str]) -> (tempfile::TempDir, Segments) {
         let dir = tempfile::tempdir().unwrap();
@@ -259,6 +270,20 @@ mod tests {
         assert_eq!(missing.list_existing().unwrap_err().kind(), ErrorKind::NotFound);
         let file = Segments::Directory(dir.path().join("file"));
         assert_eq!(file.list().unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn no_header_that_begins_a_segment_is_as_long_as_one_with_a_fact() {
+        let id = uuid::Uuid::nil().to_string();
+        let (mut shortest, mut longest) = (Vec::new(), Vec::new());
+        let at = |seconds| crate::Timestamp::from_seconds(seconds).unwrap();
+        Header::first(id.clone(), 1, at(1.0)).encode(&mut shortest);
+        let most = crate::codec::MAX_SEQ;
+        let first = Header::first(id, most, at(9_999_999_999.123456));
+        Header { segment: u64::MAX, dropped_through: most, ..first }.encode(&mut longest);
+        let fact = r#"{"kind":"event","system_id":"","actor_address":"","event_type":"","payload":null,"timestamp":1.0,"seq":1,"crc":"00000000"}"#;
+        assert!(longest.len() as u64 <= MAX_UNBORN, "{}", longest.len());
+        assert!((shortest.len() + fact.len()) as u64 > MAX_UNBORN, "{}", shortest.len() + fact.len());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{AnomalyKind, Durability, Entry, Event, Order, Outcome, Payload, Posi
 mod broken;
 mod compacting;
 mod extremes;
+mod overtaken;
 mod recovering;
 mod rotating;
 mod rotation_faults;

@@ -491,3 +491,28 @@ fn any_copy_of_a_log_that_grows_can_be_recovered_and_read() {
         }
     }
 }
+
+#[test]
+fn the_newest_file_that_lost_every_newline_is_damage_and_no_interrupted_rotation() {
+    for facts_in_it in [1, 2, 4] {
+        let mut files = sound();
+        let newest = files.get_mut(&name(5)).unwrap();
+        let lines: Vec<_> = newest.split_inclusive(|byte| *byte == b'\n').take(1 + facts_in_it).collect();
+        *newest = vec![0; lines.concat().len()];
+        let zeros = newest.clone();
+        let set = Set::with(&files);
+        assert_eq!(set.found(), [AnomalyKind::TruncatedLine], "{facts_in_it}");
+        let evidence = set._dir.path().join("quarantine");
+        let report = set.recover(&RecoveryConfig::quarantine(&evidence));
+        assert_eq!(fs::read(&report.quarantined[0]).unwrap(), zeros);
+        assert_eq!((set.found(), set.seqs()), (vec![], (1..=16).collect()));
+        set.append(&facts(1..=6));
+        assert_eq!(set.found(), []);
+        // Who writes without a recovery says what was cut.
+        let set = Set::with(&files);
+        set.append(&facts(1..=1));
+        let all = block_on(set.log().read(ReadOptions::oldest_first()).collect()).unwrap();
+        let settled = all.iter().filter(|entry| entry.fact.to_json().contains("TailSettled")).count();
+        assert_eq!((settled, set.found()), (1, vec![]));
+    }
+}
