@@ -25,6 +25,7 @@ mod entry_stream;
 mod error;
 mod fact;
 mod fates;
+pub mod incident;
 mod json;
 mod log;
 mod log_options;

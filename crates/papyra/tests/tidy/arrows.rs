@@ -28,7 +28,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("contract", &["backend", "codec", "entry_stream", "options", "part", "pieces"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "log", "metrics", "observe", "recorder", "startup", "stats"]),
+    ("held", &["backup", "conformance", "incident", "log", "metrics", "observe", "recorder", "startup", "stats"]),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open", "quoted", "units"]),
 ];
 
