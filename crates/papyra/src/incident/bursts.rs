@@ -107,8 +107,11 @@ impl Bursts {
             add(storm, &mut recent.only, &happening);
             return;
         }
-        while let Some(first) = recent.happened.pop_front_if(|first| (at - first.at).abs() > window) {
+        while let Some(first) = recent.happened.front()
+            && (at - first.at).abs() > window
+        {
             recent.sum -= u128::from(first.count);
+            recent.happened.pop_front();
             self.held -= 1;
         }
         recent.sum += u128::from(count);
