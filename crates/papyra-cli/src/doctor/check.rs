@@ -3,11 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
-use papyra::{
-    ErrorKind, Kind, Log, ReadOptions, ScanOptions,
-    incident::Trouble,
-    units::parse_duration,
-};
+use papyra::{ErrorKind, Kind, Log, ReadOptions, ScanOptions, incident::Trouble, units::parse_duration};
 use serde::Serialize;
 
 use super::{
@@ -237,7 +233,7 @@ mod tests {
     const NOW: f64 = 1_700_000_000.0;
 
     async fn log(facts: &[Fact]) -> Log {
-        let log = Log::memory().with_clock(ManualClock::at(UNIX_EPOCH + Duration::from_secs_f64(NOW)));
+        let log = Log::memory().with_clock(ManualClock::new(UNIX_EPOCH + Duration::from_secs_f64(NOW)));
         log.append(facts).await.unwrap();
         log
     }

@@ -80,7 +80,9 @@ impl Finding {
             Some(found) => {
                 (State::of(found > most), Value::Count(found), format!("{found} anomalies (at most {most})"))
             }
-            None => (State::Unsupported, Value::None, "the backend does not support scan: no anomaly can be found".into()),
+            None => {
+                (State::Unsupported, Value::None, "the backend does not support scan: no anomaly can be found".into())
+            }
         };
         Finding { check: "anomalies", state, value, limit: Value::Count(most), window_seconds: None, words }
     }
@@ -91,7 +93,11 @@ impl Finding {
         let (exceeded, value, words) = match age {
             Some(age) => {
                 let whole = format_duration(std::time::Duration::from_secs(age as u64));
-                (age > most.as_secs_f64(), Value::Seconds(age), format!("the last fact is {whole} old (at most {limit})"))
+                (
+                    age > most.as_secs_f64(),
+                    Value::Seconds(age),
+                    format!("the last fact is {whole} old (at most {limit})"),
+                )
             }
             None => (true, Value::None, format!("there is no fact (at most {limit} ago)")),
         };

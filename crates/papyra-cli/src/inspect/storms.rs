@@ -94,7 +94,10 @@ fn print(found: &Found, when: &When, verdict: ExitCode, session: &mut Session) -
 
 fn table(storms: &[Storm], when: &When, out: &mut Out) -> Result<(), Failure> {
     const WIDTH: usize = When::WIDTH;
-    out.headline(&format!("{:<WIDTH$}  {:>9}  {:<17}  {:>9}  {:<28}  ABOUT", "SINCE", "LASTED", "STORM", "COUNT", "ACTOR"))?;
+    out.headline(&format!(
+        "{:<WIDTH$}  {:>9}  {:<17}  {:>9}  {:<28}  ABOUT",
+        "SINCE", "LASTED", "STORM", "COUNT", "ACTOR"
+    ))?;
     for storm in storms {
         let (since, lasted) = (when.rfc3339(storm.since), lasted(storm));
         let (actor, about) = (actor(storm), about(storm).join(" "));

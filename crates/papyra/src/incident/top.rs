@@ -208,7 +208,8 @@ mod tests {
         let mut top = Top::new(TopBy::Target);
         let (mut all, padding) = (0, "x".repeat(1_000));
         for n in 0..50_000u64 {
-            let (name, count) = if n % 10 == 0 { ("t://sick".to_owned(), 7) } else { (format!("t://{n}/{padding}"), 1) };
+            let (name, count) =
+                if n % 10 == 0 { ("t://sick".to_owned(), 7) } else { (format!("t://{n}/{padding}"), 1) };
             top.take(&letter(&name, "Ping", None, count));
             all += count;
             assert!(top.bytes <= MAX_BYTES);
