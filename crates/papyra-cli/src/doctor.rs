@@ -45,8 +45,6 @@ enum What {
           "papyra doctor check --max-dropped 0/1d --nagios --path facts.ndjson"],
         &[&[
             ExitCode::Threshold,
-            ExitCode::Anomalies,
-            ExitCode::NotRecovered,
             ExitCode::Unavailable,
             ExitCode::Permission,
             ExitCode::Interrupted,

@@ -45,7 +45,7 @@ pub(crate) struct Limits {
 pub(crate) struct LimitArgs {
     #[command(flatten)]
     limits: Limits,
-    /// One line for Nagios and its kin, and their exit codes: 0 ok, 2 critical, 3 unknown
+    /// One line for Nagios and its kin, and their exit codes instead of ours: 0 ok, 2 critical, 3 unknown
     #[arg(long)]
     nagios: bool,
 }

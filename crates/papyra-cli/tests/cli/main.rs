@@ -2,6 +2,7 @@
 
 mod append;
 mod backup;
+mod check;
 mod compact;
 mod config;
 mod doctor;
@@ -14,6 +15,7 @@ mod lab;
 mod recover;
 mod scan;
 mod seam;
+mod storms;
 mod stubborn;
 mod timeline;
 mod walk;

@@ -1,7 +1,6 @@
 //! Which facts tell of trouble, and how much of it.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Event, Fact};
 
@@ -37,28 +36,22 @@ impl Trouble {
 
 /// Why an event happened, as its payload tells: the member `error`, else `reason`. What is no text is told as JSON.
 pub fn reason(event: &Event) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Telling {
-        #[serde(default)]
-        error: Value,
-        #[serde(default)]
-        reason: Value,
-    }
-    let telling: Telling = event.payload.decode().ok()?;
-    [telling.error, telling.reason].into_iter().find_map(|value| match value {
+    let members = members(event)?;
+    ["error", "reason"].into_iter().find_map(|name| match members.get(name)? {
         Value::Null => None,
-        Value::String(text) => Some(text),
+        Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     })
 }
 
 /// How many facts a note of drops stands for; one that does not tell stands for one at least.
 fn dropped(event: &Event) -> u64 {
-    #[derive(Deserialize)]
-    struct Note {
-        n: u64,
-    }
-    event.payload.decode::<Note>().map_or(1, |note| note.n)
+    members(event).and_then(|members| members.get("n")?.as_u64()).unwrap_or(1)
+}
+
+/// What an event's payload tells, if it is an object.
+fn members(event: &Event) -> Option<Map<String, Value>> {
+    event.payload.decode().ok()
 }
 
 #[cfg(test)]
