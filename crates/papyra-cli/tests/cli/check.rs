@@ -14,8 +14,10 @@ fn facts() -> String {
         ) + "\n"
     };
     let letter = |count: u64, ago: f64| {
-        format!(r#"{{"kind":"dead_letter","target":"t://a","message_type":"M","count":{count},"timestamp":{}}}"#, now - ago)
-            + "\n"
+        format!(
+            r#"{{"kind":"dead_letter","target":"t://a","message_type":"M","count":{count},"timestamp":{}}}"#,
+            now - ago
+        ) + "\n"
     };
     [
         letter(1_000, 7_000.0),
@@ -83,11 +85,17 @@ fn a_log_that_is_not_there_has_no_last_fact_and_nothing_else_either() {
 fn the_report_tells_each_limit() {
     let lab = Lab::with(&facts());
     let report = check(&lab, &["--max-dead-letters", "39/1h", "--max-age-of-last", "1h", "-o", "json"]).json();
-    assert_eq!((&report["schema"], &report["ok"], &report["exit"]), (&"papyra.check/1".into(), &false.into(), &7.into()));
+    assert_eq!(
+        (&report["schema"], &report["ok"], &report["exit"]),
+        (&"papyra.check/1".into(), &false.into(), &7.into())
+    );
     let checks = report["checks"].as_array().unwrap();
     assert_eq!((&checks[0]["check"], &checks[0]["state"]), (&"dead_letters".into(), &"exceeded".into()));
     assert_eq!((&checks[0]["value"], &checks[0]["limit"]), (&40.into(), &39.into()));
-    assert_eq!((&checks[0]["window_seconds"], &checks[1]["window_seconds"]), (&3_600.0.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&checks[0]["window_seconds"], &checks[1]["window_seconds"]),
+        (&3_600.0.into(), &serde_json::Value::Null)
+    );
     assert_eq!((&checks[1]["check"], &checks[1]["state"]), (&"age_of_last_seconds".into(), &"ok".into()));
     assert!((40.0..3_600.0).contains(&checks[1]["value"].as_f64().unwrap()), "{report}");
 }
@@ -129,10 +137,7 @@ fn without_a_limit_there_is_nothing_to_check() {
 #[test]
 fn parts_of_a_log_are_checked_together_and_one_that_cannot_be_read_is_no_good_news() {
     let lab = Lab::new();
-    lab.write(
-        "papyra.toml",
-        "url = \"json:facts.ndjson\"\n[kind.dead_letter]\nurl = \"json:dead.ndjson\"\n",
-    );
+    lab.write("papyra.toml", "url = \"json:facts.ndjson\"\n[kind.dead_letter]\nurl = \"json:dead.ndjson\"\n");
     lab.run(&["append"], facts()).lines();
     let flags = ["doctor", "check", "--max-crashes", "2/1h", "--max-dead-letters", "40/1h", "--max-age-of-last", "1h"];
     assert_eq!(lab.run(&flags, "").lines().len(), 3);

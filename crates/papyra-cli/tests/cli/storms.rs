@@ -36,7 +36,8 @@ fn incident() -> String {
 
 const LOOP: &str = "[1700000000.000] crash_loop shop://mailer count=6 until=1700000025.000 reason=no route";
 const RESTARTS: &str = "[1700000000.500] restart_storm shop://mailer count=6 until=1700000025.500";
-const LETTERS: &str = "[1700000100.000] dead_letter_storm shop://mailer count=510 until=1700000101.000 type=Send reason=stopped";
+const LETTERS: &str =
+    "[1700000100.000] dead_letter_storm shop://mailer count=510 until=1700000101.000 type=Send reason=stopped";
 
 #[test]
 fn storms_are_found_by_actor_and_reason() {
@@ -68,7 +69,10 @@ fn storms_are_told_in_every_form() {
     let document = lab.on_log(&["inspect", "storms", "-o", "json"]).json();
     assert_eq!(document["schema"], "papyra.storms/1");
     assert_eq!((&document["window_seconds"], &document["crashes"]), (&60.0.into(), &5.into()));
-    assert_eq!((&document["smaller"], &document["not_followed"], &document["skipped"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&document["smaller"], &document["not_followed"], &document["skipped"]),
+        (&0.into(), &0.into(), &0.into())
+    );
     let storms = document["storms"].as_array().unwrap();
     assert_eq!(storms.len(), 3);
     assert_eq!((&storms[0]["storm"], &storms[0]["reason"]), (&"crash_loop".into(), &"no route".into()));
@@ -84,7 +88,8 @@ fn storms_are_told_in_every_form() {
 
 #[test]
 fn hostile_names_stay_text() {
-    let facts: String = (0..5).map(|n| event("ActorCrashed", r"shop://\u001b[2J\nx", r"\u202eboom\n", NOON + f64::from(n))).collect();
+    let facts: String =
+        (0..5).map(|n| event("ActorCrashed", r"shop://\u001b[2J\nx", r"\u202eboom\n", NOON + f64::from(n))).collect();
     let facts = facts + &letter(r"shop://\u001b[2J", "P", "stopped", 100, NOON);
     let lab = Lab::with(&facts);
     for form in ["table", "json", "ndjson"] {
@@ -109,7 +114,10 @@ fn dead_letters_are_counted_by_target_type_and_reason() {
     assert_eq!(top("why", &["--limit", "1"]), "570 stopped\n7 (others: 1)");
     assert_eq!(top("type", &["--target", "*mailer", "--since", "1700000101"]), "500 Send\n7 Ping");
     assert_eq!(top("why", &["--since", "2h"]), "No dead letters recorded.");
-    assert_eq!(top("target", &["-o", "table", "--limit", "1"]).lines().last().unwrap().trim(), "60    10%  (others: 1)");
+    assert_eq!(
+        top("target", &["-o", "table", "--limit", "1"]).lines().last().unwrap().trim(),
+        "60    10%  (others: 1)"
+    );
     let document = lab.on_log(&["inspect", "dead-letters", "--top", "target", "-o", "json"]).json();
     assert_eq!((&document["dead_letters"], &document["is_exact"]), (&577.into(), &true.into()));
     assert_eq!(document["rows"][0]["name"], "shop://mailer");

@@ -16,6 +16,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_papyra");
 /// A command of our program in a file.
 #[derive(Debug)]
 pub(crate) struct Commanded {
+    #[expect(dead_code, reason = "a test that fails shows it")]
     pub(crate) from: String,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,

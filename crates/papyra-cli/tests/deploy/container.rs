@@ -8,8 +8,9 @@ use crate::read;
 fn instructions() -> (Vec<(String, String)>, Vec<(String, String)>) {
     let text = read("container/Containerfile");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let all: Vec<(String, String)> =
-        lines.map(|line| line.split_once(' ').map(|(word, rest)| (word.to_owned(), rest.to_owned())).unwrap()).collect();
+    let all: Vec<(String, String)> = lines
+        .map(|line| line.split_once(' ').map(|(word, rest)| (word.to_owned(), rest.to_owned())).unwrap())
+        .collect();
     let last = all.iter().rposition(|(word, _)| word == "FROM").unwrap();
     (all[last..].to_vec(), all)
 }
@@ -17,7 +18,8 @@ fn instructions() -> (Vec<(String, String)>, Vec<(String, String)>) {
 #[test]
 fn the_image_holds_nothing_but_the_program_and_runs_as_nobody() {
     let (last, all) = instructions();
-    let of = |word: &str| last.iter().filter(|(name, _)| name == word).map(|(_, rest)| rest.as_str()).collect::<Vec<_>>();
+    let of =
+        |word: &str| last.iter().filter(|(name, _)| name == word).map(|(_, rest)| rest.as_str()).collect::<Vec<_>>();
     assert_eq!(of("FROM"), ["scratch"]);
     assert_eq!(of("ENTRYPOINT"), [r#"["papyra"]"#]);
     let user: u32 = of("USER")[0].split_once(':').unwrap().0.parse().unwrap();

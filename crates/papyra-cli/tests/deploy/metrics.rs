@@ -105,7 +105,9 @@ fn the_dashboard_asks_for_metrics_that_there_are_and_shows_every_one() {
         // No panel lies upon another, and none leaves the grid.
         let grid = |key: &str| panel["gridPos"][key].as_u64().unwrap();
         assert!(grid("x") + grid("w") <= 24, "{panel}");
-        for cell in (grid("x")..grid("x") + grid("w")).flat_map(|x| (grid("y")..grid("y") + grid("h")).map(move |y| (x, y))) {
+        for cell in
+            (grid("x")..grid("x") + grid("w")).flat_map(|x| (grid("y")..grid("y") + grid("h")).map(move |y| (x, y)))
+        {
             assert!(taken.insert(cell), "{panel}");
         }
     }

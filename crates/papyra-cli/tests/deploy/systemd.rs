@@ -25,7 +25,8 @@ pub(crate) fn commands() -> Vec<Commanded> {
     let mut commands = Vec::new();
     for unit in units() {
         let lines = lines(&unit);
-        let values = |key: &str| lines.iter().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('=')).collect();
+        let values =
+            |key: &str| lines.iter().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('=')).collect();
         let env: Vec<&str> = values("Environment");
         let starts: Vec<&str> = [values("ExecStartPre"), values("ExecStart")].concat();
         for start in starts {
