@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     help,
     session::Session,
-    startup::{self, CheckArgs},
+    startup::{self, CheckArgs, Looks},
 };
 
 /// Check a log, and make it sound if that is wanted; check what it records against limits
@@ -57,7 +57,7 @@ enum What {
 /// Runs the command.
 pub(crate) async fn run(args: DoctorArgs, session: Session) -> Result<ExitCode, Failure> {
     match args.what {
-        What::Run(args) => startup::run(args, session, ExitCode::Anomalies).await,
+        What::Run(args) => startup::run(args, session, Looks::Around, ExitCode::Anomalies).await,
         What::Check(args) => check::run(args, session).await,
     }
 }

@@ -13,6 +13,7 @@ mod text;
 mod top;
 
 pub(crate) use args::{InspectArgs, Span, window};
+pub(crate) use form::Form;
 pub(crate) use listing::tell_skipped;
 pub(crate) use text::name;
 

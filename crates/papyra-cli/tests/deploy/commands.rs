@@ -102,7 +102,7 @@ fn a_damaged_log_is_recovered_before_the_start_and_quarantined() {
         let at = Timestamp::now().seconds();
         let lines = format!("{{\"kind\":\"event\",\"event_type\":\"A\",\"timestamp\":{at}}}\nno fact\n");
         fs::create_dir_all(&log).unwrap();
-        fs::write(log.join("log.00000001.ndjson"), lines).unwrap();
+        fs::write(log.join("log.000001.ndjson"), lines).unwrap();
         let output = command.run(root.path());
         assert_eq!(output.status.code(), Some(0), "{command:?} {output:?}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("Recovery successful"), "{output:?}");

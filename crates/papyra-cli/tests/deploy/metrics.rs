@@ -69,7 +69,7 @@ fn alerts_ask_for_metrics_that_there_are() {
             assert!(rule["annotations"][text].as_str().is_some_and(|text| text.len() > 15), "{rule:?}");
         }
     }
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 9);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn tests_of_alerts_feed_metrics_that_there_are() {
 fn prometheus_understands_the_alerts_and_they_fire_when_they_should() {
     let Some(promtool) = find("PAPYRA_PROMTOOL", "promtool") else { return };
     let said = run(Command::new(&promtool).args(["check", "rules"]).arg(path(RULES)));
-    assert!(said.contains("8 rules found"), "{said}");
+    assert!(said.contains("9 rules found"), "{said}");
     run(Command::new(&promtool).args(["test", "rules"]).arg(path(RULE_TESTS)));
 }
 
