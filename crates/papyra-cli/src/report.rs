@@ -29,8 +29,12 @@ struct Document<'a, T> {
 
 /// The report as one line of JSON that names its schema and its verdict.
 pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -> Result<String, Failure> {
-    let document = Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report };
-    let json = serde_json::to_string(&document)
+    object(&Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report })
+}
+
+/// A value as one line of JSON.
+pub(crate) fn object<T: Serialize>(value: &T) -> Result<String, Failure> {
+    let json = serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::Internal, "the report cannot be written as JSON").with_source(error))?;
     Ok(safe::json(&json).into_owned())
 }

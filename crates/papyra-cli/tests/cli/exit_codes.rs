@@ -94,8 +94,9 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
                 lab.run(&["backup", "restore", "backups", "--to", "new.ndjson"], "").code,
             ]
         }
-        // Thresholds come with later commands; 4 has no meaning yet.
-        ExitCode::Reserved | ExitCode::Threshold => Vec::new(),
+        ExitCode::Threshold => vec![lab.on_log(&["doctor", "check", "--max-age-of-last", "1s"]).code],
+        // It has no meaning yet.
+        ExitCode::Reserved => Vec::new(),
         other => panic!("{other:?} is in the table and not in this test"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod append;
 mod backup;
+mod check;
 mod compact;
 mod completions;
 mod config;
@@ -20,6 +21,7 @@ mod redis;
 mod redis_lab;
 mod scan;
 mod seam;
+mod storms;
 mod stubborn;
 mod timeline;
 mod walk;
