@@ -17,7 +17,7 @@
 //! | `session` | what a command works with: which log, where to write |
 //! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
-//! | `safe` | no text from a log reaches a terminal raw |
+//! | `safe` of [`papyra::document`] | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
 mod append;
@@ -31,7 +31,6 @@ mod doctor;
 pub mod exit;
 mod failure;
 mod findings;
-mod glob;
 mod help;
 mod inspect;
 mod manual;
@@ -42,13 +41,14 @@ mod reader;
 mod recovery;
 mod report;
 mod run;
-mod safe;
 mod session;
 mod showcase;
 mod signals;
 mod startup;
 mod timeline;
-mod when;
+
+/// No text from a log reaches a terminal raw: see there.
+use papyra::document::safe;
 
 pub use console::Console;
 pub use exit::ExitCode;

@@ -9,23 +9,11 @@ use std::{
 use papyra::{Error, ErrorKind, Kind, config::Config};
 use serde::Serialize;
 
-use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, safe, session::Session};
-
-#[derive(Serialize)]
-struct Document<'a, T> {
-    schema: &'a str,
-    ok: bool,
-    exit: u8,
-    #[serde(flatten)]
-    report: &'a T,
-}
+use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, session::Session};
 
 /// The report as one line of JSON that names its schema and its verdict.
 pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -> Result<String, Failure> {
-    let document = Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report };
-    let json = serde_json::to_string(&document)
-        .map_err(|error| Error::new(ErrorKind::Internal, "the report cannot be written as JSON").with_source(error))?;
-    Ok(safe::json(&json).into_owned())
+    Ok(papyra::document::report(schema, exit.code(), report)?)
 }
 
 /// Delivers the report of a command that came to this verdict: into the file that was asked for, and to stdout as JSON or

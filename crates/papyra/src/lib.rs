@@ -20,6 +20,7 @@ pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod disk;
+pub mod document;
 mod dsn;
 mod entry_stream;
 mod error;

@@ -1,14 +1,15 @@
 //! What `papyra inspect` can be asked.
 
 use clap::{Args, Subcommand};
-use papyra::{Kind, Position};
+use papyra::{
+    Kind, Position,
+    document::{ActorGlob, Filter, Glob},
+    units::When,
+};
 
-use super::filter::Filter;
 use crate::{
     failure::Failure,
-    glob::{ActorGlob, Glob},
     help,
-    when::When,
 };
 
 /// Read what the log holds: events, audits, dead letters

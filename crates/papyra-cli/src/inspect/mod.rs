@@ -1,8 +1,6 @@
 //! `papyra inspect`: read what the log holds.
 
 mod args;
-pub(crate) mod document;
-mod filter;
 mod follow;
 mod form;
 mod listing;

@@ -3,6 +3,7 @@
 pub(crate) mod figures;
 
 use clap::{Args, Subcommand};
+use papyra::document::Figures;
 
 use crate::{args::Output, exit::ExitCode, failure::Failure, help, report, session::Session};
 
@@ -33,18 +34,19 @@ pub(crate) async fn run(args: MetricsArgs, mut session: Session) -> Result<ExitC
     match args.what {
         What::Persistence { json } => {
             let log = session.open().await?;
-            let figures = figures::Figures::of(&log).await?;
+            let figures = Figures::of(&log).await?;
+            let verdict = figures::verdict(&figures);
             if json || matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
-                let json = report::document("papyra.metrics/1", figures.verdict(), &figures)?;
+                let json = report::document("papyra.metrics/1", verdict, &figures)?;
                 session.out.line(&json)?;
             } else {
-                for line in figures.lines() {
+                for line in figures::lines(&figures) {
                     session.out.line(&line)?;
                 }
             }
             session.out.flush()?;
-            figures.tell_failures(&session.notes);
-            return Ok(figures.verdict());
+            figures::tell_failures(&figures, &session.notes);
+            return Ok(verdict);
         }
         What::Reset => session.out.line(
             "Nothing to reset: counters live in the process that counts, and no running service was asked. \
