@@ -29,7 +29,7 @@ mod fates;
 mod json;
 mod log;
 mod log_options;
-mod metrics;
+pub mod metrics;
 mod nearest;
 pub mod observe;
 mod open;
