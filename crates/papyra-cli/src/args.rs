@@ -17,6 +17,7 @@ use crate::{
     manual::{CompletionsArgs, ManArgs},
     metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    serve::ServeArgs,
     timeline::TimelineArgs,
 };
 
@@ -114,6 +115,7 @@ pub(crate) enum Command {
     Persistence(PersistenceArgs),
     Backup(BackupArgs),
     Metrics(MetricsArgs),
+    Serve(ServeArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

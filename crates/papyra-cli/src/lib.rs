@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `config`, `manual`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `serve`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` of [`papyra::document`] | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
@@ -41,11 +41,13 @@ mod reader;
 mod recovery;
 mod report;
 mod run;
+mod serve;
 mod session;
 mod showcase;
 mod signals;
 mod startup;
 mod timeline;
+mod token;
 
 /// No text from a log reaches a terminal raw: see there.
 use papyra::document::safe;
