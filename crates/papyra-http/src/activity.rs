@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use papyra::{
-    Audit, DeadLetter, Entry, Event, Fact, Log, ReadOptions,
-    document::{Filter, Unread},
+    Audit, DeadLetter, Event, Fact, Log, ReadOptions,
+    document::{self, Filter, Unread},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::answer::Refusal;
+use crate::{answer::Refusal, places::Places};
 
 /// The shortest step, in seconds.
 const STEP: i64 = 60;
@@ -22,6 +23,8 @@ const MAX_NAMES: usize = 20_000;
 const TOLD: usize = 20;
 /// So many audits are told, and so many actor systems are told apart among them.
 const MAX_AUDITS: usize = 2_000;
+/// So many bytes of the newest facts are told, and what is left of the last of them.
+const MAX_TAIL: usize = 2 << 20;
 /// How much is told of what made an actor crash.
 const MAX_REASON: usize = 200;
 
@@ -29,6 +32,8 @@ const MAX_REASON: usize = 200;
 #[derive(Debug, Serialize)]
 pub(crate) struct Activity {
     log: String,
+    /// Everything up to here is summed up: `/api/v1/live?after=…` goes on behind it.
+    position: String,
     /// Seconds that each step covers.
     step: i64,
     /// Timestamps, in seconds since 1970.
@@ -47,6 +52,8 @@ pub(crate) struct Activity {
     targets: Vec<Named>,
     message_types: Vec<Named>,
     reasons: Vec<Named>,
+    /// The newest facts as they are stored, the oldest of them first.
+    tail: Vec<Box<RawValue>>,
     skipped: u64,
     #[serde(skip)]
     unread: Unread,
@@ -80,6 +87,12 @@ struct Troubled {
     actor: String,
     crashes: u64,
     restarts: u64,
+    /// Crashes and restarts together in the worst of its minutes.
+    most_in_a_minute: u64,
+    #[serde(skip)]
+    minute: i64,
+    #[serde(skip)]
+    in_minute: u64,
     /// When it crashed or was restarted last.
     last: f64,
     /// What made it crash last, as far as it is told.
@@ -100,18 +113,29 @@ struct Crash {
 
 impl Activity {
     /// Reads the log and sums it up.
-    pub(crate) async fn of(log: &Log, since: Option<f64>, filter: &Filter) -> Result<Activity, Refusal> {
+    pub(crate) async fn of(log: &Log, since: Option<f64>, filter: &Filter, tail: usize) -> Result<Activity, Refusal> {
+        let mut places = Places::of(log);
+        places.find_ends().await?;
         let mut options = ReadOptions::newest_first();
         options.since = since;
         let (mut sums, mut unread) = (Sums::default(), Unread::default());
+        let (mut newest, mut bytes) = (Vec::new(), 0);
         let mut entries = log.read(options);
         while let Some(entry) = entries.next().await {
-            let Some(Entry { fact, .. }) = unread.sort_out(log, entry)? else { continue };
-            if filter.accepts(&fact) {
-                sums.take(&fact);
+            let Some(entry) = unread.sort_out(log, entry)? else { continue };
+            if !places.holds(&entry) || !filter.accepts(&entry.fact) {
+                continue;
+            }
+            sums.take(&entry.fact);
+            if newest.len() < tail && bytes < MAX_TAIL {
+                let fact = document::entry(&entry);
+                bytes += fact.len();
+                newest.extend(RawValue::from_string(fact));
             }
         }
-        Ok(sums.told(log.address(), entries.skipped(), unread))
+        newest.reverse();
+        let told = sums.told(log.address(), entries.skipped(), unread);
+        Ok(Activity { position: places.id(), tail: newest, ..told })
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
@@ -178,6 +202,11 @@ impl Sums {
             troubled.last = at;
         }
         troubled.last = troubled.last.max(at);
+        let minute = (at / STEP as f64).floor() as i64;
+        let same = troubled.minute == minute;
+        troubled.in_minute = if same { troubled.in_minute + 1 } else { 1 };
+        troubled.minute = minute;
+        troubled.most_in_a_minute = troubled.most_in_a_minute.max(troubled.in_minute);
         if crashed {
             troubled.crashes += 1;
             // The newest comes first.
@@ -243,6 +272,8 @@ impl Sums {
         actors.truncate(TOLD);
         Activity {
             log,
+            position: String::new(),
+            tail: Vec::new(),
             step,
             oldest: self.oldest,
             newest: self.newest,
@@ -316,7 +347,7 @@ mod tests {
     async fn activity(facts: &[Fact]) -> Activity {
         let log = Log::memory();
         log.append(facts).await.unwrap();
-        Activity::of(&log, None, &Filter::default()).await.unwrap()
+        Activity::of(&log, None, &Filter::default(), 2).await.unwrap()
     }
 
     #[tokio::test]
@@ -341,8 +372,11 @@ mod tests {
         assert_eq!(found.steps, [minute(0, 1, 1, 0, 0), minute(60, 0, 1, 1, 7)]);
         assert_eq!((found.audits[0].alive, found.audits[0].total), (Some(3), None));
         let actor = &found.actors[0];
+        assert_eq!(actor.most_in_a_minute, 2);
         assert_eq!((actor.crashes, actor.restarts, actor.last, actor.reason.as_deref()), (2, 1, 62.5, Some("new")));
         assert_eq!((found.targets[0].name.as_str(), found.targets[0].count), ("a://2", 7));
+        assert_eq!((found.position.as_str(), found.tail.len()), ("6", 2));
+        assert!(found.tail[1].get().contains("Ping"), "{:?}", found.tail);
     }
 
     #[tokio::test]

@@ -85,6 +85,10 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, 64, message)
     }
 
+    pub(crate) fn no_such_page() -> Self {
+        Refusal::new(StatusCode::NOT_FOUND, 66, "there is no such page")
+    }
+
     pub(crate) fn busy(what: &str) -> Self {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 69, format!("{what} at the moment")).with_cure("ask again a little later")
     }

@@ -1,4 +1,4 @@
-//! Health, metrics and facts of a log over HTTP: a router to mount in a service, and a server around it.
+//! Health, metrics, facts and a page of a log over HTTP: a router to mount in a service, and a server around it.
 //!
 //! | path | answers |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `/api/v1/events`, `audits`, `dead-letters`, `summary`, `timeline`, `stats`, `scan` | what the command line prints as JSON |
 //! | `/api/v1/activity` | what happened in a span of time, minute by minute, and to whom |
 //! | `/api/v1/live` | each new fact as it is appended, as server-sent events that can be resumed |
+//! | `/` | a page that shows all this |
 //!
 //! Everything only reads, but for `POST /api/v1/metrics/reset`, which needs the token.
 //!
@@ -41,6 +42,7 @@ mod access;
 mod activity;
 mod answer;
 mod api;
+mod assets;
 pub mod client;
 mod exposition;
 mod limits;

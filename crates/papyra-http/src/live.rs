@@ -56,7 +56,7 @@ async fn live(Behind(state): Behind<Arc<State>>, uri: Uri, headers: HeaderMap) -
     match last.or(after) {
         Some(id) => places.resume(&id)?,
         None => {
-            let ends = timeout(PATIENCE, find_ends(&mut places)).await;
+            let ends = timeout(PATIENCE, places.find_ends()).await;
             ends.map_err(|_| Refusal::too_slow("the log's end was not found in time"))??;
         }
     }
@@ -65,13 +65,6 @@ async fn live(Behind(state): Behind<Arc<State>>, uri: Uri, headers: HeaderMap) -
         Some((Ok::<_, Infallible>(Bytes::from(event)), live))
     });
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))], Body::from_stream(events)).into_response())
-}
-
-async fn find_ends(places: &mut Places) -> LogResult<()> {
-    for place in &mut places.0 {
-        place.position = place.log.last_position().await?;
-    }
-    Ok(())
 }
 
 /// A log that is followed, on its way to one reader.

@@ -1,6 +1,6 @@
 //! Where the facts of a log live: in one place, or in several with an order of their own each.
 
-use papyra::{Kind, Log, Position};
+use papyra::{Entry, Kind, Log, Position};
 
 use crate::answer::Refusal;
 
@@ -24,6 +24,23 @@ impl Places {
             places.push(Place { kinds: Vec::new(), log: log.clone(), position: None });
         }
         Places(places)
+    }
+
+    /// Looks where each of them ends.
+    pub(crate) async fn find_ends(&mut self) -> papyra::Result<()> {
+        for place in &mut self.0 {
+            place.position = place.log.last_position().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an entry stands within what was found, not behind it.
+    pub(crate) fn holds(&self, entry: &Entry) -> bool {
+        let place = match self.0.as_slice() {
+            [place] => Some(place),
+            places => places.iter().find(|place| place.kinds.contains(&entry.fact.kind())),
+        };
+        place.is_some_and(|place| place.position.is_some_and(|end| entry.position <= end))
     }
 
     /// Reads what [`id`](Places::id) wrote.

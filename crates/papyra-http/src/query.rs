@@ -60,11 +60,16 @@ impl Parameters {
 
     /// How many facts are wanted.
     pub(crate) fn limit(&mut self, usual: usize, most: usize) -> Result<usize, Refusal> {
-        let Some(text) = self.one("limit")? else { return Ok(usual.min(most)) };
+        self.number("limit", usual, most)
+    }
+
+    /// A number up to a limit.
+    pub(crate) fn number(&mut self, name: &'static str, usual: usize, most: usize) -> Result<usize, Refusal> {
+        let Some(text) = self.one(name)? else { return Ok(usual.min(most)) };
         match text.parse() {
-            Ok(limit) if limit <= most => Ok(limit),
-            Ok(_) => Err(Refusal::bad_query(format!("`limit` is at most {most}"))),
-            Err(_) => Err(Refusal::bad_query(format!("`limit` is a number, not `{text}`"))),
+            Ok(number) if number <= most => Ok(number),
+            Ok(_) => Err(Refusal::bad_query(format!("`{name}` is at most {most}"))),
+            Err(_) => Err(Refusal::bad_query(format!("`{name}` is a number, not `{text}`"))),
         }
     }
 

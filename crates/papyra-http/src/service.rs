@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::{
     Limits,
     access::{self, Access},
-    api, live, probes,
+    api, assets, live, probes,
     readiness::{Check, Readiness, Watch},
     scans::Scans,
 };
@@ -165,6 +165,7 @@ impl Service {
         });
         let router = Router::new()
             .merge(probes::routes())
+            .merge(assets::routes())
             .merge(api::routes().merge(live::routes()).layer(from_fn_with_state(Arc::clone(&state), access::admit)))
             .layer(from_fn_with_state(Arc::clone(&state), access::pass))
             .with_state(Arc::clone(&state));

@@ -14,6 +14,7 @@ mod lab;
 mod recover;
 mod scan;
 mod seam;
+mod serve;
 mod stubborn;
 mod timeline;
 mod walk;

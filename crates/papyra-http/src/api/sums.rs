@@ -55,10 +55,11 @@ pub(super) async fn summary(Behind(state): Behind<Arc<State>>, uri: Uri) -> Resu
 
 pub(super) async fn activity(Behind(state): Behind<Arc<State>>, uri: Uri) -> Result<Json, Refusal> {
     let mut given = Parameters::of(&uri)?;
+    let tail = given.number("tail", 0, state.limits.facts)?;
     let (since, filter) = given.span()?;
     given.done()?;
     let read = async {
-        let activity = Activity::of(state.log(), since, &filter).await?;
+        let activity = Activity::of(state.log(), since, &filter, tail).await?;
         Json::report("papyra.activity/1", activity.exit_code(), &activity)
     };
     within_bounds(&state, read).await
