@@ -51,8 +51,7 @@ fn each_for_itself(buckets: impl Iterator<Item = (f64, u64)>) -> Vec<(f64, u64)>
     let alone = |(end, count): (f64, u64)| {
         let own = count - below;
         below = count;
-        // The encoder's name for no end.
-        (if end.is_finite() { end } else { f64::MAX }, own)
+        (end, own)
     };
     buckets.map(alone).collect()
 }

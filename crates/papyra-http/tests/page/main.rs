@@ -108,9 +108,9 @@ fn table(browser: &mut Browser, chart: &str) -> Vec<String> {
 fn charts_and_lists_show_what_is_in_the_log() {
     let Some((_log, server, mut browser)) = show(&incident()) else { return };
     let minutes = table(&mut browser, "trouble");
-    assert_eq!(minutes, ["2023-11-15 10:34 0 0", "2023-11-15 10:33 1 0", "2023-11-15 10:31 2 1"].map(|row| row.replace(' ', " ")));
-    assert_eq!(table(&mut browser, "letters")[..2], ["2023-11-15 10:34 3", "2023-11-15 10:33 7"]);
-    assert_eq!(table(&mut browser, "actors"), ["2023-11-15 10:32 3 2 ?", "2023-11-15 10:30 5 0 ?"]);
+    assert_eq!(minutes, ["2023-11-15 10:34:00 0 0", "2023-11-15 10:33:00 1 0", "2023-11-15 10:31:00 2 1"]);
+    assert_eq!(table(&mut browser, "letters")[..2], ["2023-11-15 10:34:00 3", "2023-11-15 10:33:00 7"]);
+    assert_eq!(table(&mut browser, "actors"), ["2023-11-15 10:32:00 3 2 ?", "2023-11-15 10:30:00 5 0 ?"]);
     for chart in ["actors", "trouble", "letters"] {
         let inked = browser.number(&format!(
             "const canvas = document.querySelector('#{chart} canvas');
@@ -123,9 +123,9 @@ fn charts_and_lists_show_what_is_in_the_log() {
     }
     let rows = |of: &str| format!("[...document.querySelectorAll('{of}')].map((row) => [...row.children].map((cell) => cell.textContent).join(' | '))");
     assert_eq!(browser.list(&rows("#storms tbody tr")), [
-        "orders://worker/1 | 2 | 1 | 3 | 2023-11-15 10:31 | no stock",
-        "orders://worker/2 | 1 | 0 | 1 | 2023-11-15 10:33 | no price",
-    ].map(|row| row.replace("10:31", "10:31").to_owned()));
+        "orders://worker/1 | 2 | 1 | 3 | 2023-11-15 10:31:00 | no stock",
+        "orders://worker/2 | 1 | 0 | 1 | 2023-11-15 10:33:00 | no price",
+    ]);
     assert_eq!(browser.list(&rows("#targets li"))[..2], ["orders://worker/3 | 8 | ", "orders://worker/4 | 2 | "]);
     assert_eq!(browser.list(&rows("#types li"))[..2], ["Order | 9 | ", "Refund | 1 | "]);
     assert_eq!(browser.list(&rows("#reasons li"))[..1], ["stopped | 10 | "]);
@@ -134,8 +134,8 @@ fn charts_and_lists_show_what_is_in_the_log() {
     browser.wait("document.getElementById('life-sums').textContent === 'orders://worker/1: 2 crashes, 1 restarts'");
     assert_eq!(browser.number("return document.querySelectorAll('#moments tbody tr').length"), 3);
     browser.run("document.getElementById('scan').click()");
-    browser.wait("document.getElementById('scanned').textContent.includes('does not support scan')");
-    browser.must_be_content(&server.address.to_string(), &["501"]);
+    browser.wait("document.getElementById('scanned').textContent.includes('no anomalies')");
+    browser.must_be_content(&server.address.to_string(), &[]);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn live_facts_appear_in_list_and_charts_and_can_be_paused_and_sought() {
     wait_for_facts(&mut browser, first + 2);
     browser.wait("[...document.querySelectorAll('#tail .row')].some((row) => row.textContent.includes('worker/9') && row.textContent.includes('live'))");
     browser.wait("document.querySelector('#storms tbody').textContent.includes('orders://worker/9')");
-    assert_eq!(table(&mut browser, "trouble")[0], "2023-11-15 10:35 1 0");
-    assert_eq!(table(&mut browser, "actors")[0], "2023-11-15 10:35 9 1 ?");
+    assert_eq!(table(&mut browser, "trouble")[0], "2023-11-15 10:35:00 1 0");
+    assert_eq!(table(&mut browser, "actors")[0], "2023-11-15 10:35:00 9 1 ?");
 
     browser.run("document.getElementById('pause').click()");
     server.append(&log, &[crash("orders://worker/8", "held back", minute(6))]);
@@ -195,7 +195,7 @@ fn everything_can_be_done_with_keys() {
     assert_eq!(browser.list(deaf), [""; 0]);
     browser.run("document.querySelector('#trouble canvas').focus()");
     browser.press("ArrowLeft");
-    browser.wait("document.querySelector('#trouble .readout').textContent === '2023-11-15 10:34, 1 min: crashes 0, restarts 0'");
+    browser.wait("document.querySelector('#trouble .readout').textContent === '2023-11-15 10:34:00, 1 min: crashes 0, restarts 0'");
     browser.press("ArrowLeft");
     browser.wait("document.querySelector('#trouble .readout').textContent.endsWith('crashes 1, restarts 0')");
     browser.run("document.getElementById('tail').focus()");
