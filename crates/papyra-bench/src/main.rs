@@ -8,6 +8,7 @@ mod material;
 mod measured;
 mod observing;
 mod plain;
+mod scrape;
 mod segments;
 mod table;
 
@@ -16,6 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--runs 5] [--dir DIR] [--papyra FILE]
        papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
        papyra-bench segments [--runs 11] [--dir DIR] [--papyra FILE]
+       papyra-bench scrape [--runs 5] [--dir DIR]
        papyra-bench observe";
 
 /// What the command line asks for.
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "care" => care::run(&settings),
         "growth" => growth::run(&settings),
         "segments" => segments::run(&settings),
+        "scrape" => scrape::run(&settings),
         "observe" => observing::run(),
         _ => Err(USAGE.to_owned()),
     });
