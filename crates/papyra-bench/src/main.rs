@@ -8,6 +8,7 @@ mod material;
 mod measured;
 mod observing;
 mod plain;
+mod redis;
 mod scrape;
 mod segments;
 mod table;
@@ -18,7 +19,8 @@ const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--r
        papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
        papyra-bench segments [--runs 11] [--dir DIR] [--papyra FILE]
        papyra-bench scrape [--runs 5] [--dir DIR]
-       papyra-bench observe";
+       papyra-bench observe
+       papyra-bench redis [--dir DIR]";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "segments" => segments::run(&settings),
         "scrape" => scrape::run(&settings),
         "observe" => observing::run(),
+        "redis" => redis::run(&settings.dir),
         _ => Err(USAGE.to_owned()),
     });
     match done {

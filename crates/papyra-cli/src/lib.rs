@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `serve`, `config`, `manual`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `groups`, `serve`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` of [`papyra::document`] | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
@@ -31,6 +31,7 @@ mod doctor;
 pub mod exit;
 mod failure;
 mod findings;
+mod groups;
 mod help;
 mod inspect;
 mod manual;

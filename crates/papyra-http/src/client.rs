@@ -1,7 +1,7 @@
 //! Asks a running service: what the command line does with `--url http://…`. Plain HTTP, as services have it on their own
 //! machine or behind a proxy.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{
@@ -121,10 +121,15 @@ impl Client {
             let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(unavailable)?;
             Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
         };
-        // The connection does the work of both sides until the answer is here.
+        let mut exchange = pin!(exchange);
+        // The connection does the work of both sides. A service may hang up right behind its answer, which is here then.
         let (status, body) = tokio::select! {
-            answered = exchange => answered?,
-            ended = connection => return Err(unavailable(ended.err().map_or_else(|| "it hung up".into(), Into::into))),
+            answered = &mut exchange => answered?,
+            ended = connection => match (exchange.await, ended) {
+                (Ok(answered), _) => answered,
+                (Err(_), Err(why)) => return Err(unavailable(why.into())),
+                (Err(why), Ok(())) => return Err(why),
+            },
         };
         self.judge(status, body)
     }

@@ -5,7 +5,7 @@
 //! | `/healthz` | whether the process answers at all |
 //! | `/readyz` | whether the log can be read, was found sound and is written to, with reasons; never by a scan |
 //! | `/metrics` | the counters and latencies of this process, in OpenMetrics |
-//! | `/api/v1/events`, `audits`, `dead-letters`, `summary`, `timeline`, `stats`, `scan` | what the command line prints as JSON |
+//! | `/api/v1/events`, `audits`, `dead-letters`, `summary`, `timeline`, `groups`, `stats`, `scan` | what the command line prints as JSON |
 //! | `/api/v1/activity` | what happened in a span of time, minute by minute, and to whom |
 //! | `/api/v1/live` | each new fact as it is appended, as server-sent events that can be resumed |
 //! | `/` | a page that shows all this |

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use papyra::{ErrorKind, Log, RecorderHealth};
+use papyra::{
+    ErrorKind, Log, RecorderHealth,
+    document::{GroupFigures, Groups},
+};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -23,9 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Readiness {
     /// More facts than this waiting in the recorder's queue.
     pub max_queued: Option<u64>,
+    /// A consumer group that has more entries than this before it, or whose lag nobody can tell.
+    pub max_lag: Option<u64>,
 }
 
 impl Readiness {
+    /// Not ready while a consumer group has more entries than this before it.
+    #[must_use]
+    pub fn with_max_lag(mut self, entries: u64) -> Self {
+        self.max_lag = Some(entries);
+        self
+    }
+
     /// Not ready while more facts than this wait in the recorder's queue.
     #[must_use]
     pub fn with_max_queued(mut self, facts: u64) -> Self {
@@ -110,6 +122,9 @@ impl Watch {
                 _ => Ok(how),
             }));
         }
+        if let Some(most) = self.readiness.max_lag {
+            found.push(Found::new("groups", keep_up(state.log(), most).await));
+        }
         found.extend(self.checks.iter().map(|check| Found::new(&check.name, (check.look)())));
         found.into()
     }
@@ -129,6 +144,23 @@ async fn can_be_read(log: &Log) -> Result<String, String> {
         }
     }
     Ok(if newest.is_empty() { "nothing is recorded yet".to_owned() } else { format!("read up to {}", newest.join(", ")) })
+}
+
+/// Whether every consumer group keeps up.
+async fn keep_up(log: &Log, most: u64) -> Result<String, String> {
+    let asked = tokio::time::timeout(PATIENCE, Groups::of(log)).await;
+    let groups = match asked.map_err(|_| format!("the groups did not answer within {PATIENCE:?}"))? {
+        Ok(groups) => groups.groups,
+        Err(error) => return Err(error.to_string()),
+    };
+    let slow = groups.iter().find(|group| group.lag.is_none_or(|lag| lag > most));
+    match slow {
+        None => Ok(format!("{} groups keep up", groups.len())),
+        Some(GroupFigures { group, kind, lag: Some(lag), .. }) => {
+            Err(format!("the group {group} of {kind}s has {lag} entries before it, more than {most}"))
+        }
+        Some(GroupFigures { group, kind, .. }) => Err(format!("nobody can tell the lag of the group {group} of {kind}s")),
+    }
 }
 
 fn records(health: &RecorderHealth) -> Result<String, String> {

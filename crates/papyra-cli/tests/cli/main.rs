@@ -6,12 +6,16 @@ mod compact;
 mod config;
 mod doctor;
 mod exit_codes;
+mod groups;
 mod help;
 mod hostile;
 mod hybrid;
 mod inspect;
 mod lab;
 mod recover;
+mod redis;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod scan;
 mod seam;
 mod serve;

@@ -9,7 +9,7 @@ use axum::{
 };
 use papyra::{
     Error, ErrorKind, Progress, Retention, Rule,
-    document::{Figures, Summary},
+    document::{Figures, Groups, Summary},
 };
 use serde::Serialize;
 
@@ -65,6 +65,13 @@ pub(super) async fn activity(Behind(state): Behind<Arc<State>>, uri: Uri) -> Res
     within_bounds(&state, read).await
 }
 
+/// How far each consumer group is, where the backend has groups.
+pub(super) async fn groups(Behind(state): Behind<Arc<State>>, uri: Uri) -> Result<Json, Refusal> {
+    Parameters::of(&uri)?.done()?;
+    let ask = async { Json::report("papyra.groups/1", 0, &Groups::of(state.log()).await?) };
+    within_bounds(&state, ask).await
+}
+
 /// The log's own figures cost a scan, so they are asked one at a time like scans.
 pub(super) async fn stats(Behind(state): Behind<Arc<State>>, uri: Uri) -> Result<Json, Refusal> {
     Parameters::of(&uri)?.done()?;
@@ -93,6 +100,8 @@ struct Status<'a> {
     ready: bool,
     checks: Vec<Found>,
     last_check: Option<LastCheck>,
+    /// Whether there can be consumer groups.
+    has_groups: bool,
     now: f64,
 }
 
@@ -127,6 +136,7 @@ pub(super) async fn status(Behind(state): Behind<Arc<State>>, uri: Uri) -> Resul
         ready: checks.iter().all(|check| check.ok),
         checks,
         last_check: state.scans.last(),
+        has_groups: log.consumer_groups().is_ok(),
         now: papyra::Timestamp::from(log.now()).seconds(),
     };
     Json::report("papyra.status/1", 0, &status)

@@ -17,6 +17,7 @@ const letters = new Chart(at("letters"), { kind: "bars", series: [{ key: "dead_l
 const tail = new Tail(at("tail"), at("fact"), at("count"));
 
 let model = null;
+let hasGroups = false;
 let run = new AbortController();
 /** How far the service's clock is ahead of ours, in seconds. */
 let ahead = 0;
@@ -36,6 +37,7 @@ async function begin() {
     model = new Model(activity, since);
     tail.reset(activity.tail.map((fact) => JSON.stringify(fact)));
     draw();
+    if (hasGroups) groups(signal).catch((error) => signal.aborted || say(error.message, false));
     await follow(activity.position, signal, take, (error) => error && say(`cut off: ${error.message}`, false));
   } catch (error) {
     if (signal.aborted) return;
@@ -123,6 +125,7 @@ async function status(signal) {
     const kinds = rule.kinds.length ? `${rule.kinds.join(", ")}: ` : "";
     return kinds + limits.filter(Boolean).join(", ");
   });
+  hasGroups = told.has_groups;
   const last = told.last_check;
   figures({
     Backend: told.backend,
@@ -153,10 +156,20 @@ async function look() {
     const told = await readiness(run.signal);
     checks(told.checks);
     say(told.ok ? "ready" : "not ready", told.ok);
+    if (hasGroups) await groups(run.signal);
     later();
   } catch (error) {
     if (!run.signal.aborted) say(`no answer: ${error.message}`, false);
   }
+}
+
+/** How far consumer groups are; a backend that has none says so, and is not asked again. */
+async function groups(signal) {
+  const { groups } = await ask("api/v1/groups", {}, signal);
+  const row = (it) => make("tr", {}, ...[it.group, it.kind, it.lag === null ? "?" : number(it.lag), number(it.pending), it.oldest_idle_seconds === null ? "-" : span(it.oldest_idle_seconds),
+    it.consumers.map((member) => `${member.consumer}: ${number(member.pending)}`).join(", ")].map((cell) => make("td", {}, safe(cell))));
+  at("consumers").querySelector("tbody").replaceChildren(...groups.map(row));
+  at("consumers").hidden = !groups.length;
 }
 
 async function scan() {

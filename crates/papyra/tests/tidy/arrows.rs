@@ -27,10 +27,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "units",
         ],
     ),
-    ("contract", &["backend", "codec", "entry_stream", "options", "part", "pieces"]),
+    ("contract", &["backend", "checkup", "codec", "entry_stream", "groups", "options", "part", "pieces", "shipping"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "document", "log", "metrics", "observe", "recorder", "startup", "stats"]),
+    ("held", &["backup", "conformance", "consumer", "document", "log", "metrics", "observe", "recorder", "startup", "stats"]),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open"]),
 ];
 
