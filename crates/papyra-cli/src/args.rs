@@ -42,6 +42,7 @@ const EXAMPLES: &[&str] = &[
         ExitCode::NotRecovered,
         ExitCode::NotReady,
         ExitCode::BackupMismatch,
+        ExitCode::Threshold,
         ExitCode::Input,
         ExitCode::Locked,
     ]])

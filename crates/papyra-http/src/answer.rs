@@ -10,6 +10,8 @@ use axum::{
 use papyra::{Error, ErrorKind, StartupVerdict, document};
 use serde::Serialize;
 
+/// How many causes of causes are told.
+const MAX_CAUSES: usize = 10;
 /// The schema of what is answered instead of what was asked for.
 const SCHEMA: &str = "papyra.error/1";
 
@@ -37,19 +39,26 @@ pub(crate) struct Refusal {
     /// How a command ends that meets the same.
     exit: u8,
     message: String,
+    causes: Vec<String>,
     cure: Option<String>,
 }
 
-/// A refusal as it is written in JSON.
+/// A refusal as it is written in JSON, as the command line writes its failures.
 #[derive(Serialize)]
 struct Told<'a> {
-    error: &'a str,
+    error: Words<'a>,
+}
+
+#[derive(Serialize)]
+struct Words<'a> {
+    message: &'a str,
+    causes: &'a [String],
     cure: Option<&'a str>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, exit: u8, message: impl Into<String>) -> Self {
-        Refusal { status, exit, message: message.into(), cure: None }
+        Refusal { status, exit, message: message.into(), causes: Vec::new(), cure: None }
     }
 
     fn with_cure(mut self, cure: impl Into<String>) -> Self {
@@ -107,8 +116,9 @@ impl Refusal {
 
     /// The same as a JSON document, which is harmless on any terminal.
     pub(crate) fn to_json(&self) -> String {
-        let told = Told { error: &self.message, cure: self.cure.as_deref() };
-        // Two strings can always be written.
+        let words = Words { message: &self.message, causes: &self.causes, cure: self.cure.as_deref() };
+        let told = Told { error: words };
+        // Strings can always be written.
         document::report(SCHEMA, self.exit, &told).unwrap_or_default()
     }
 }
@@ -123,12 +133,16 @@ impl From<Error> for Refusal {
             ErrorKind::Locked | ErrorKind::Refused => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let mut message = error.to_string();
-        if let Some(cause) = std::error::Error::source(&error) {
-            message = format!("{message}: {cause}");
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(&error);
+        while let Some(cause) = next
+            && causes.len() < MAX_CAUSES
+        {
+            causes.push(cause.to_string());
+            next = cause.source();
         }
         let cure = error.cure().map(str::to_owned);
-        Refusal { status, exit: error.kind().exit_code(), message, cure }
+        Refusal { status, exit: error.kind().exit_code(), message: error.to_string(), causes, cure }
     }
 }
 
@@ -159,7 +173,7 @@ mod tests {
         let error = Error::new(ErrorKind::NotFound, "no log `a\u{1b}[2J`").with_cure("look elsewhere");
         let refusal = Refusal::from(error);
         assert_eq!(refusal.status, StatusCode::NOT_FOUND);
-        let expected = r#"{"schema":"papyra.error/1","ok":false,"exit":66,"error":"no log `a\u001b[2J`","cure":"look elsewhere"}"#;
+        let expected = r#"{"schema":"papyra.error/1","ok":false,"exit":66,"error":{"message":"no log `a\u001b[2J`","causes":[],"cure":"look elsewhere"}}"#;
         assert_eq!(refusal.to_json(), expected);
     }
 }

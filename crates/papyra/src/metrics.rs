@@ -86,7 +86,7 @@ metrics! {
 counters {
     /// Facts acknowledged by the backend.
     records_written,
-    /// Bytes that they took.
+    /// Bytes that the facts acknowledged by the backend took in storage.
     bytes_written,
     /// Appends that failed.
     write_errors,

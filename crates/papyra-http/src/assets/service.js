@@ -23,11 +23,13 @@ async function open(path, query, signal) {
   return response;
 }
 
+const words = ({ error }) => [error.message, ...error.causes, error.cure && `(${error.cure})`].filter(Boolean).join(" ");
+
 /** The JSON that a path answers. A refusal is an error with its words. */
 export async function ask(path, query = {}, signal = undefined) {
   const response = await open(path, query, signal);
   const answer = await response.json();
-  if (answer.schema === "papyra.error/1") throw new Error(answer.cure ? `${answer.error} (${answer.cure})` : answer.error);
+  if (answer.schema === "papyra.error/1") throw new Error(words(answer));
   return answer;
 }
 
@@ -43,14 +45,14 @@ export async function follow(after, signal, take, tell) {
   while (!signal.aborted) {
     try {
       const response = await open("api/v1/live", { after }, signal);
-      if (response.status === 404 || response.status === 400) throw new Gone((await response.json()).error);
+      if (response.status === 404 || response.status === 400) throw new Gone(words(await response.json()));
       if (!response.ok) throw new Error(`the service answers ${response.status}`);
       for await (const events of batches(response.body)) {
         const facts = [];
         for (const { id, event, data } of events) {
           if (event === "error") {
             if (facts.length) take(facts);
-            throw new Gone(JSON.parse(data).error);
+            throw new Gone(words(JSON.parse(data)));
           }
           if (event === "fact") facts.push(data);
           if (id !== undefined) after = id;

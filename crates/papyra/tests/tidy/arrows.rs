@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "fates",
             "json",
             "payload",
+            "place",
             "position",
             "progress",
             "quoted",
@@ -30,7 +31,22 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("contract", &["backend", "checkup", "codec", "entry_stream", "groups", "options", "part", "pieces", "shipping"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "consumer", "document", "log", "metrics", "observe", "recorder", "startup", "stats"]),
+    (
+        "held",
+        &[
+            "backup",
+            "conformance",
+            "consumer",
+            "document",
+            "incident",
+            "log",
+            "metrics",
+            "observe",
+            "recorder",
+            "startup",
+            "stats",
+        ],
+    ),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open"]),
 ];
 
