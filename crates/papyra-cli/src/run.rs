@@ -101,8 +101,7 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
     let mut session = Session::new(cli.global, schemes, out, notes.clone(), Stop::new(stopped));
     // The command has a thread of its own: it may hang in a write to a pipe that nobody reads, and still be interrupted.
     let command = move || {
-        let mut builder =
-            if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+        let mut builder = if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
         let ended = builder.worker_threads(2).enable_all().build().map(|runtime| {
             let ended = runtime.block_on(async {
                 match cli.command {

@@ -42,7 +42,9 @@ fn look(file: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Res
         return wrong(format!("has {} characters: it takes {SHORTEST} to {LONGEST}", token.len()));
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return wrong("has characters that cannot stand in a header: take letters, digits and signs of ASCII".to_owned());
+        return wrong(
+            "has characters that cannot stand in a header: take letters, digits and signs of ASCII".to_owned(),
+        );
     }
     Ok(Some(token.to_owned()))
 }
@@ -54,8 +56,14 @@ fn read(path: &Path) -> Result<String, Failure> {
     match read {
         Ok(_) => Ok(text),
         Err(error) => {
-            let kind = if error.kind() == std::io::ErrorKind::PermissionDenied { ErrorKind::Permission } else { ErrorKind::Config };
-            Err(Error::new(kind, format!("the token's file `{}` cannot be read", path.display())).with_source(error).into())
+            let kind = if error.kind() == std::io::ErrorKind::PermissionDenied {
+                ErrorKind::Permission
+            } else {
+                ErrorKind::Config
+            };
+            Err(Error::new(kind, format!("the token's file `{}` cannot be read", path.display()))
+                .with_source(error)
+                .into())
         }
     }
 }
@@ -72,7 +80,10 @@ mod tests {
         let env = |name: &str| (name == VARIABLE).then(|| OsString::from("a-token-in-the-environment"));
         assert_eq!(look(Some(&path), env).unwrap().as_deref(), Some("a-token-in-a-file-1"));
         assert_eq!(look(None, env).unwrap().as_deref(), Some("a-token-in-the-environment"));
-        assert_eq!(look(None, |name| (name == FILE_VARIABLE).then(|| path.clone().into())).unwrap().as_deref(), Some("a-token-in-a-file-1"));
+        assert_eq!(
+            look(None, |name| (name == FILE_VARIABLE).then(|| path.clone().into())).unwrap().as_deref(),
+            Some("a-token-in-a-file-1")
+        );
         assert_eq!(look(None, |_| None).unwrap(), None);
     }
 

@@ -136,10 +136,21 @@ mod tests {
     #[test]
     fn a_name_that_nobody_allowed_is_not_ours() {
         let access = Access::default().allow_host("Papyra.Example");
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:7117", "10.1.2.3", "[::1]:7117", "[fe80::1]", "papyra.example:1"] {
+        for host in
+            ["localhost", "LOCALHOST:80", "127.0.0.1:7117", "10.1.2.3", "[::1]:7117", "[fe80::1]", "papyra.example:1"]
+        {
             assert!(access.is_known_as(host), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:7117", "localhost.evil.example", "127.0.0.1.evil.example", "[evil]", "localhost:x", "::"] {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:7117",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "[evil]",
+            "localhost:x",
+            "::",
+        ] {
             assert_eq!(access.is_known_as(host), host == "::", "{host}");
         }
     }
@@ -153,7 +164,15 @@ mod tests {
             access.admits(&headers)
         };
         assert!(given("Bearer a-long-secret") && given("bearer a-long-secret "));
-        for wrong in ["", "Bearer", "Bearer ", "Bearer a-long-secre", "Bearer a-long-secret2", "Basic a-long-secret", "a-long-secret"] {
+        for wrong in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer a-long-secre",
+            "Bearer a-long-secret2",
+            "Basic a-long-secret",
+            "a-long-secret",
+        ] {
             assert!(!given(wrong), "{wrong}");
         }
         assert!(!access.admits(&HeaderMap::new()));

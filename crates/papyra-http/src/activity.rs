@@ -267,7 +267,9 @@ impl Sums {
             troubled
         };
         let mut actors: Vec<Troubled> = self.actors.into_iter().map(|(actor, it)| named(it, actor)).collect();
-        actors.sort_by(|a, b| (b.crashes + b.restarts).cmp(&(a.crashes + a.restarts)).then_with(|| a.actor.cmp(&b.actor)));
+        actors.sort_by(|a, b| {
+            (b.crashes + b.restarts).cmp(&(a.crashes + a.restarts)).then_with(|| a.actor.cmp(&b.actor))
+        });
         let untold: u64 = actors.iter().skip(TOLD).map(|it| it.crashes + it.restarts).sum();
         actors.truncate(TOLD);
         Activity {
@@ -367,7 +369,14 @@ mod tests {
             DeadLetter::new("a://2", "Ping").with_count(7).at(at(119.0)).into(),
         ])
         .await;
-        let minute = |at, starts, crashes, restarts, dead_letters| Step { at, starts, crashes, restarts, dead_letters, ..Step::default() };
+        let minute = |at, starts, crashes, restarts, dead_letters| Step {
+            at,
+            starts,
+            crashes,
+            restarts,
+            dead_letters,
+            ..Step::default()
+        };
         assert_eq!(found.step, 60);
         assert_eq!(found.steps, [minute(0, 1, 1, 0, 0), minute(60, 0, 1, 1, 7)]);
         assert_eq!((found.audits[0].alive, found.audits[0].total), (Some(3), None));
@@ -381,9 +390,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_year_of_minutes_becomes_few_steps_and_nothing_is_lost() {
-        let facts: Vec<Fact> = (0..5_000)
-            .map(|n| Event::new("a://1", "ActorCrashed").at(at(f64::from(n) * 60.0 * 97.0)).into())
-            .collect();
+        let facts: Vec<Fact> =
+            (0..5_000).map(|n| Event::new("a://1", "ActorCrashed").at(at(f64::from(n) * 60.0 * 97.0)).into()).collect();
         let found = activity(&facts).await;
         assert!(found.steps.len() <= MAX_STEPS && found.steps.len() > MAX_STEPS / 4, "{}", found.steps.len());
         assert_eq!(found.steps.iter().map(|step| step.crashes).sum::<u64>(), 5_000);
@@ -407,7 +415,10 @@ mod tests {
         let facts: Vec<Fact> = (0..names)
             .flat_map(|n| {
                 let actor = format!("a://{n}");
-                [Event::new(actor.as_str(), "ActorCrashed").into(), Fact::from(DeadLetter::new(actor.as_str(), actor.as_str()))]
+                [
+                    Event::new(actor.as_str(), "ActorCrashed").into(),
+                    Fact::from(DeadLetter::new(actor.as_str(), actor.as_str())),
+                ]
             })
             .collect();
         let found = activity(&facts).await;

@@ -71,8 +71,12 @@ impl Refusal {
     }
 
     pub(crate) fn unknown_host() -> Self {
-        Refusal::new(StatusCode::MISDIRECTED_REQUEST, 64, "this server does not go by the name that the request gives it")
-            .with_cure("ask for it by its IP address or as localhost, or have it started with --allow-host NAME")
+        Refusal::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            64,
+            "this server does not go by the name that the request gives it",
+        )
+        .with_cure("ask for it by its IP address or as localhost, or have it started with --allow-host NAME")
     }
 
     pub(crate) fn other_site() -> Self {
@@ -99,7 +103,8 @@ impl Refusal {
     }
 
     pub(crate) fn busy(what: &str) -> Self {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 69, format!("{what} at the moment")).with_cure("ask again a little later")
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 69, format!("{what} at the moment"))
+            .with_cure("ask again a little later")
     }
 
     /// There is no log yet, or its backend cannot scan.

@@ -113,7 +113,8 @@ impl Client {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|_| {
-            Error::new(ErrorKind::Config, "the token cannot stand in a header").with_cure("take one of letters and digits")
+            Error::new(ErrorKind::Config, "the token cannot stand in a header")
+                .with_cure("take one of letters and digits")
         })?;
         let exchange = async {
             let response = sender.send_request(request).await.map_err(|error| unavailable(error.into()))?;
@@ -166,7 +167,15 @@ mod tests {
         ] {
             assert_eq!(Client::new(url, None).unwrap().address(), address);
         }
-        for url in ["https://orders", "ftp://x", "orders:7117", "http://user:secret@orders", "http://orders/?a=secret", "http://", ""] {
+        for url in [
+            "https://orders",
+            "ftp://x",
+            "orders:7117",
+            "http://user:secret@orders",
+            "http://orders/?a=secret",
+            "http://",
+            "",
+        ] {
             let error = Client::new(url, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{url}");
             assert!(!error.to_string().contains("secret"));

@@ -85,7 +85,8 @@ mod tests {
             assert!(text.contains(&format!("# TYPE {} {}", metric.family(), metric.instrument)), "{}", metric.name);
         }
         assert!(text.contains("papyra_records_written_total{log=\"or\\\"ders\\n\",backend=\"memory\"} 1\n"), "{text}");
-        let count = |of: &str| text.lines().find(|line| line.starts_with(of)).unwrap().rsplit(' ').next().unwrap().to_owned();
+        let count =
+            |of: &str| text.lines().find(|line| line.starts_with(of)).unwrap().rsplit(' ').next().unwrap().to_owned();
         assert_eq!(count("papyra_append_seconds_count"), "1");
         let last = text.lines().rfind(|line| line.starts_with("papyra_append_seconds_bucket")).unwrap();
         assert!(last.contains("le=\"+Inf\"") && last.ends_with(" 1"), "{last}");

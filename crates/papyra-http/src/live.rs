@@ -3,12 +3,7 @@
 //! The first event, `here`, has the place at which the stream begins as its id; each `fact` has its own. Whoever was cut off
 //! gives the last id again (`Last-Event-ID`, or `after`) and misses nothing and sees nothing twice.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,

@@ -54,9 +54,11 @@ impl Places {
             let (kind, position) = part
                 .split_once(':')
                 .ok_or_else(|| Refusal::bad_query("this log has a position for each of its parts: kind:position,…"))?;
-            let place = self.0.iter_mut().find(|place| place.name() == kind).ok_or_else(|| {
-                Refusal::bad_query(format!("no part of this log is called `{kind}`"))
-            })?;
+            let place = self
+                .0
+                .iter_mut()
+                .find(|place| place.name() == kind)
+                .ok_or_else(|| Refusal::bad_query(format!("no part of this log is called `{kind}`")))?;
             place.position = Some(position.parse()?);
         }
         Ok(())

@@ -33,7 +33,8 @@ impl Parameters {
     /// All values of a parameter, in their order. Empty ones, as a form sends them, do not count.
     pub(crate) fn all(&mut self, name: &'static str) -> Vec<String> {
         self.known.push(name);
-        let (taken, rest) = std::mem::take(&mut self.given).into_iter().partition(|(given, _)| given.replace('-', "_") == name);
+        let (taken, rest) =
+            std::mem::take(&mut self.given).into_iter().partition(|(given, _)| given.replace('-', "_") == name);
         self.given = rest;
         taken.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
     }

@@ -117,10 +117,13 @@ impl Watch {
             let queued = recorder.state().queued;
             let most = self.readiness.max_queued;
             let how = format!("{queued} facts wait");
-            found.push(Found::new("queue", match most {
-                Some(most) if queued > most => Err(format!("{how}, more than {most}")),
-                _ => Ok(how),
-            }));
+            found.push(Found::new(
+                "queue",
+                match most {
+                    Some(most) if queued > most => Err(format!("{how}, more than {most}")),
+                    _ => Ok(how),
+                },
+            ));
         }
         if let Some(most) = self.readiness.max_lag {
             found.push(Found::new("groups", keep_up(state.log(), most).await));
@@ -143,7 +146,11 @@ async fn can_be_read(log: &Log) -> Result<String, String> {
             Err(error) => return Err(error.to_string()),
         }
     }
-    Ok(if newest.is_empty() { "nothing is recorded yet".to_owned() } else { format!("read up to {}", newest.join(", ")) })
+    Ok(if newest.is_empty() {
+        "nothing is recorded yet".to_owned()
+    } else {
+        format!("read up to {}", newest.join(", "))
+    })
 }
 
 /// Whether every consumer group keeps up.
@@ -159,7 +166,9 @@ async fn keep_up(log: &Log, most: u64) -> Result<String, String> {
         Some(GroupFigures { group, kind, lag: Some(lag), .. }) => {
             Err(format!("the group {group} of {kind}s has {lag} entries before it, more than {most}"))
         }
-        Some(GroupFigures { group, kind, .. }) => Err(format!("nobody can tell the lag of the group {group} of {kind}s")),
+        Some(GroupFigures { group, kind, .. }) => {
+            Err(format!("nobody can tell the lag of the group {group} of {kind}s"))
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use papyra::{
-    Error, ErrorKind, Result as LogResult, ScanReport, StartupConfig, StartupMode, StartupReport, StartupVerdict, Timestamp,
-    startup,
+    Error, ErrorKind, Result as LogResult, ScanReport, StartupConfig, StartupMode, StartupReport, StartupVerdict,
+    Timestamp, startup,
 };
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -107,7 +107,8 @@ where
     T: Send + 'static,
     F: Future<Output = LogResult<T>> + Send + 'static,
 {
-    let room = Arc::clone(&state.scans.room).try_acquire_owned().map_err(|_| Refusal::busy("another scan is at work"))?;
+    let room =
+        Arc::clone(&state.scans.room).try_acquire_owned().map_err(|_| Refusal::busy("another scan is at work"))?;
     let work = work(Arc::clone(state));
     let work = tokio::spawn(async move {
         let done = work.await;

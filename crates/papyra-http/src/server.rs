@@ -1,13 +1,6 @@
 //! A server around the router: one that stays within its limits whoever connects.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -43,8 +36,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// [open to all](Service::open_to_all); `Unavailable` if the address is taken, `Permission` if this user may not have it.
 pub async fn listen(address: SocketAddr, service: &Service) -> Result<TcpListener> {
     if !address.ip().is_loopback() && !service.access.has_token() && !service.access.is_open_to_all {
-        return Err(Error::new(ErrorKind::Config, format!("{address} can be reached by others, and there is no token"))
-            .with_cure("give --token-file FILE, listen at 127.0.0.1, or say --insecure if the network is closed by other means"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("{address} can be reached by others, and there is no token"),
+        )
+        .with_cure(
+            "give --token-file FILE, listen at 127.0.0.1, or say --insecure if the network is closed by other means",
+        ));
     }
     TcpListener::bind(address).await.map_err(|error| {
         let kind = match error.kind() {

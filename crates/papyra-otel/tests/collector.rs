@@ -42,7 +42,8 @@ impl Collector {
                     let mut stream = BufReader::new(stream.unwrap());
                     while let Some(body) = request(&mut stream) {
                         let _ = tell.send(ExportMetricsServiceRequest::decode(body.as_slice()).unwrap());
-                        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
+                        let answer =
+                            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
                         stream.get_mut().write_all(answer).unwrap();
                     }
                 });
@@ -65,7 +66,10 @@ impl Collector {
             };
             assert_eq!(rises, metric.name != "papyra.queued", "{}", metric.name);
             for point in data {
-                assert_eq!((attribute(&point, "log").as_str(), attribute(&point, "backend").as_str()), ("orders", "memory"));
+                assert_eq!(
+                    (attribute(&point, "log").as_str(), attribute(&point, "backend").as_str()),
+                    ("orders", "memory")
+                );
                 points.insert((metric.name.clone(), attribute(&point, "le")), number(&point));
             }
         }
@@ -139,7 +143,8 @@ fn every_metric_of_the_table_arrives_with_the_value_of_the_snapshot() {
     provider.force_flush().unwrap();
 
     let (points, snapshot) = (collector.points(), recorder.metrics());
-    let point = |name: String, le: &str| *points.get(&(name.clone(), le.to_owned())).unwrap_or_else(|| panic!("{name} {le}"));
+    let point =
+        |name: String, le: &str| *points.get(&(name.clone(), le.to_owned())).unwrap_or_else(|| panic!("{name} {le}"));
     let mut expected = 0;
     for metric in table() {
         let name = format!("papyra.{}", metric.name);

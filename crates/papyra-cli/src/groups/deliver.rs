@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use papyra::{ConsumerGroups, Delivered, Delivery, Group, Kind, Log, MAX_BLOCK, PendingOptions, Position, SetAside, units::When};
+use papyra::{
+    ConsumerGroups, Delivered, Delivery, Group, Kind, Log, MAX_BLOCK, PendingOptions, Position, SetAside, units::When,
+};
 
 use super::{
     args::{ClaimArgs, ReadArgs},

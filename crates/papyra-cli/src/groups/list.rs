@@ -21,7 +21,9 @@ pub(super) async fn run(args: ListArgs, log: &Log, session: &mut Session) -> Res
             let json = report::document("papyra.groups/1", ExitCode::Done, &Groups::these(&states))?;
             session.out.line(&json)
         }
-        Some(Output::Ndjson) => states.iter().try_for_each(|state| session.out.line(&super::json(&GroupFigures::of(state))?)),
+        Some(Output::Ndjson) => {
+            states.iter().try_for_each(|state| session.out.line(&super::json(&GroupFigures::of(state))?))
+        }
         Some(Output::Table) => table(&states, &mut session.out),
         None if session.out.is_terminal() => table(&states, &mut session.out),
         None => text(&states, &mut session.out),

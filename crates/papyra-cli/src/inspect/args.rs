@@ -10,10 +10,7 @@ use papyra::{
     units::{When, parse_duration},
 };
 
-use crate::{
-    failure::Failure,
-    help,
-};
+use crate::{failure::Failure, help};
 
 /// Read what the log holds: events, audits, dead letters
 #[derive(Debug, Args)]

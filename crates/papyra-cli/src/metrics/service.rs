@@ -57,7 +57,9 @@ impl Told {
                 Figure::Count(count) => lines.push(format!("{name}: {count}")),
                 Figure::Level(level) => lines.push(format!("{name}: {level}")),
                 Figure::Times { count, sum_seconds, p50_seconds, p99_seconds } => {
-                    let quantile = |name, seconds: &Option<f64>| seconds.map_or_else(String::new, |seconds| format!(" {name}={seconds}"));
+                    let quantile = |name, seconds: &Option<f64>| {
+                        seconds.map_or_else(String::new, |seconds| format!(" {name}={seconds}"))
+                    };
                     let quantiles = quantile("p50", p50_seconds) + &quantile("p99", p99_seconds);
                     lines.push(format!("{name}: count={count} sum={sum_seconds}{quantiles}"));
                 }

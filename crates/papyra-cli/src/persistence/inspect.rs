@@ -7,8 +7,7 @@ use papyra::{ErrorKind, Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule
 use serde::Serialize;
 
 use crate::{
-    args::Output, exit::ExitCode, failure::Failure, metrics::figures, parts::Unread, report, safe,
-    session::Session,
+    args::Output, exit::ExitCode, failure::Failure, metrics::figures, parts::Unread, report, safe, session::Session,
 };
 
 /// What to look at.

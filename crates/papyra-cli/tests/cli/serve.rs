@@ -55,7 +55,9 @@ fn the_api_tells_what_the_command_line_tells() {
         ("/api/v1/events?limit=1", &["inspect", "events", "--limit", "1", "-o", "json"]),
     ] {
         let (status, body) = get(&url, path);
-        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let json = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        };
         assert_eq!((status, json(&body)), (200, json(&lab.on_log(args).stdout)), "{path}");
     }
 }

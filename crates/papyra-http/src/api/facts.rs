@@ -76,13 +76,7 @@ pub(super) async fn timeline(Behind(state): Behind<Arc<State>>, uri: Uri) -> Res
 }
 
 /// One actor's life. Its newest moments are kept as text, within the bytes of an answer.
-async fn life(
-    state: &State,
-    actor: &str,
-    limit: usize,
-    since: Option<f64>,
-    filter: &Filter,
-) -> Result<Json, Refusal> {
+async fn life(state: &State, actor: &str, limit: usize, since: Option<f64>, filter: &Filter) -> Result<Json, Refusal> {
     let mut options = ReadOptions::oldest_first().about(actor);
     options.since = since;
     let mut entries = state.log().read(options);

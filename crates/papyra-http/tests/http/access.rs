@@ -45,11 +45,11 @@ async fn pages_of_other_sites_are_refused() {
 #[tokio::test]
 async fn facts_and_metrics_want_the_token_and_probes_tell_no_reasons_without_it() {
     let lab = guarded().await;
-    let with = async |path: &str, header: &str| {
-        lab.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}")).await
-    };
+    let with =
+        async |path: &str, header: &str| lab.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}")).await;
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
-    for path in ["/metrics", "/api/v1/events", "/api/v1/summary", "/api/v1/stats", "/api/v1/status", "/api/v1/activity"] {
+    for path in ["/metrics", "/api/v1/events", "/api/v1/summary", "/api/v1/stats", "/api/v1/status", "/api/v1/activity"]
+    {
         let refused = with(path, "").await;
         assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")), "{path}");
         assert_eq!(with(path, "Authorization: Bearer a-token-for-this-tesT\r\n").await.status, 401, "{path}");
@@ -74,7 +74,9 @@ async fn counters_are_reset_with_the_token_only_and_nothing_else_can_be_changed(
     assert_eq!(log.metrics().records_written, 0);
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         for path in ["/api/v1/events", "/api/v1/scan", "/metrics", "/healthz"] {
-            let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\n");
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\n"
+            );
             assert_eq!(lab.ask(&head).await.status, 405, "{method} {path}");
         }
     }

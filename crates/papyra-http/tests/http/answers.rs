@@ -45,7 +45,12 @@ async fn facts_are_chosen_and_ordered_as_by_the_flags_of_the_command_line() {
     let positions = async |query: &str| -> Vec<u64> {
         let answer = lab.get(&format!("/api/v1/events?{query}")).await;
         let facts = answer.json();
-        facts.as_array().unwrap_or_else(|| panic!("{answer:?}")).iter().map(|fact| fact["seq"].as_u64().unwrap()).collect()
+        facts
+            .as_array()
+            .unwrap_or_else(|| panic!("{answer:?}"))
+            .iter()
+            .map(|fact| fact["seq"].as_u64().unwrap())
+            .collect()
     };
     assert_eq!(positions("").await, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(positions("limit=2").await, [8, 9]);
@@ -56,13 +61,24 @@ async fn facts_are_chosen_and_ordered_as_by_the_flags_of_the_command_line() {
     assert_eq!(positions("actor=t://5&system=t").await, [5]);
     assert_eq!(positions("limit=0").await, [0_u64; 0]);
 
-    let lines = lab.ask(&format!("GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAccept: application/x-ndjson\r\n", lab.address)).await;
+    let lines = lab
+        .ask(&format!("GET /api/v1/events HTTP/1.1\r\nHost: {}\r\nAccept: application/x-ndjson\r\n", lab.address))
+        .await;
     assert_eq!((lines.body.lines().count(), lines.header("content-type")), (9, Some("application/x-ndjson")));
     assert_eq!(lines.header("papyra-skipped"), Some("0"));
     // The very text that the command line prints.
     let first = papyra::document::entry(&log.read(papyra::ReadOptions::oldest_first()).next().await.unwrap().unwrap());
     assert_eq!(lines.body.lines().next(), Some(first.as_str()));
-    for bad in ["limit=many", "limit=10001", "lmit=1", "since=soon", "after=x", "after=10", "limit=1&limit=2", "tz=Atlantis/Capital"] {
+    for bad in [
+        "limit=many",
+        "limit=10001",
+        "lmit=1",
+        "since=soon",
+        "after=x",
+        "after=10",
+        "limit=1&limit=2",
+        "tz=Atlantis/Capital",
+    ] {
         let answer = lab.get(&format!("/api/v1/events?{bad}")).await;
         assert_eq!(answer.status, if bad == "after=10" { 404 } else { 400 }, "{bad}: {answer:?}");
         assert_eq!(answer.json()["schema"], json!("papyra.error/1"), "{bad}");

@@ -69,7 +69,8 @@ impl Answer {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = if head.to_lowercase().contains("transfer-encoding: chunked") { joined(body) } else { body.to_owned() };
+        let body =
+            if head.to_lowercase().contains("transfer-encoding: chunked") { joined(body) } else { body.to_owned() };
         Answer { status, head: head.to_owned(), body }
     }
 
@@ -112,7 +113,10 @@ impl Stream {
     pub(crate) async fn open(lab: &Lab, path: &str, last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(lab.address).await.unwrap();
         let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{last}\r\n", lab.address).as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{last}\r\n", lab.address).as_bytes())
+            .await
+            .unwrap();
         let mut stream = Stream { reader: BufReader::new(stream) };
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -148,7 +152,9 @@ impl Stream {
 
 /// A fact that a test can tell from others by its number.
 pub(crate) fn event(n: u32) -> Fact {
-    Event::new(format!("t://{n}"), format!("Event{n}")).at(Timestamp::from_seconds(1_700_000_000.0 + f64::from(n)).unwrap()).into()
+    Event::new(format!("t://{n}"), format!("Event{n}"))
+        .at(Timestamp::from_seconds(1_700_000_000.0 + f64::from(n)).unwrap())
+        .into()
 }
 
 pub(crate) async fn log_of(numbers: impl IntoIterator<Item = u32>) -> Log {

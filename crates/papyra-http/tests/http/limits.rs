@@ -62,7 +62,9 @@ async fn a_request_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn what_is_no_http_ends_the_connection_and_nothing_else() {
     let lab = Lab::of(&log_of(1..=2).await).await;
-    for nonsense in [&b"\x16\x03\x01\x02\x00"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &[0; 2000], b"\r\n\r\n\r\n"] {
+    for nonsense in
+        [&b"\x16\x03\x01\x02\x00"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &[0; 2000], b"\r\n\r\n\r\n"]
+    {
         let mut stream = TcpStream::connect(lab.address).await.unwrap();
         let _ = stream.write_all(nonsense).await;
         let _ = stream.shutdown().await;
@@ -100,7 +102,8 @@ async fn an_answer_has_a_bounded_size_and_says_what_it_leaves_out() {
     let log = Log::memory();
     let facts: Vec<Fact> = (0..100).map(|n| Event::new(format!("t://{n}"), "E".repeat(1000)).into()).collect();
     log.append(&facts).await.unwrap();
-    let lab = Lab::serve(Service::of(log).with_limits(limits(|limits| (limits.facts, limits.bytes) = (50, 20_000)))).await;
+    let lab =
+        Lab::serve(Service::of(log).with_limits(limits(|limits| (limits.facts, limits.bytes) = (50, 20_000)))).await;
     let answer = lab.get("/api/v1/events").await;
     assert_eq!(answer.header("papyra-truncated"), Some("true"));
     let facts = answer.json();

@@ -9,8 +9,8 @@ use std::{
 };
 
 use papyra::{
-    Appended, Backend, EntryStream, Error, ErrorKind, Fact, Log, ReadOptions, Recorder, Result, ScanOptions, ScanReport,
-    StartupConfig, StartupMode, backend::memory::Memory, startup,
+    Appended, Backend, EntryStream, Error, ErrorKind, Fact, Log, ReadOptions, Recorder, Result, ScanOptions,
+    ScanReport, StartupConfig, StartupMode, backend::memory::Memory, startup,
 };
 use papyra_http::{Check, Readiness, Service};
 use serde_json::json;
@@ -59,7 +59,8 @@ impl Backend for Watched {
 
 fn watched(broken: bool) -> (Log, Arc<AtomicU64>, Arc<AtomicU64>) {
     let (scans, entries) = (Arc::default(), Arc::default());
-    let log = Log::new(Watched { inner: Memory::new(), scans: Arc::clone(&scans), entries: Arc::clone(&entries), broken });
+    let log =
+        Log::new(Watched { inner: Memory::new(), scans: Arc::clone(&scans), entries: Arc::clone(&entries), broken });
     (log, scans, entries)
 }
 
@@ -87,7 +88,10 @@ async fn a_log_that_cannot_be_read_is_not_ready_and_says_why() {
     let lab = Lab::of(&watched(true).0).await;
     let answer = lab.get("/readyz").await;
     assert_eq!(answer.status, 503);
-    assert_eq!((&answer.json()["exit"], &check(&answer.json(), "log")["detail"]), (&json!(1), &json!("the disk is gone")));
+    assert_eq!(
+        (&answer.json()["exit"], &check(&answer.json(), "log")["detail"]),
+        (&json!(1), &json!("the disk is gone"))
+    );
     assert_eq!(lab.get("/healthz").await.status, 200);
     lab.end().await;
 }

@@ -33,7 +33,10 @@ impl Browser {
     pub(crate) fn start() -> Option<Browser> {
         let names = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
         let Some(program) = names.into_iter().find(|name| Path::new(name).exists()) else {
-            assert!(std::env::var_os("PAPYRA_REQUIRE_ALL").is_none_or(|value| value != "1"), "no Chromium: install the Debian package chromium");
+            assert!(
+                std::env::var_os("PAPYRA_REQUIRE_ALL").is_none_or(|value| value != "1"),
+                "no Chromium: install the Debian package chromium"
+            );
             eprintln!("skipped: no Chromium");
             return None;
         };
@@ -120,7 +123,8 @@ impl Browser {
 
     fn evaluate(&mut self, body: &str) -> Value {
         let expression = format!("(async () => {{ {body} }})()");
-        let params = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true });
+        let params =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true });
         let answer = self.call("Runtime.evaluate", params);
         assert!(answer["exceptionDetails"].is_null(), "{body}: {answer}");
         answer["result"]["value"].clone()

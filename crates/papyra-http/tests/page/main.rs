@@ -45,7 +45,8 @@ fn show(facts: &[Fact]) -> Option<(Log, Server, Browser)> {
 
 /// Chooses the span that has all facts, and waits for them.
 fn everything(browser: &mut Browser, facts: usize) {
-    browser.run("const span = document.getElementById('span'); span.value = ''; span.dispatchEvent(new Event('change'))");
+    browser
+        .run("const span = document.getElementById('span'); span.value = ''; span.dispatchEvent(new Event('change'))");
     wait_for_facts(browser, facts.min(1000));
 }
 
@@ -74,14 +75,17 @@ fn crash(actor: &str, why: &str, when: Timestamp) -> Fact {
 
 fn audit(alive: u64, restarting: u64, when: Timestamp) -> Fact {
     let mut audit = Audit::new("orders").at(when);
-    (audit.total_actors, audit.alive_actors, audit.restarting_actors) = (Some(alive + restarting), Some(alive), Some(restarting));
+    (audit.total_actors, audit.alive_actors, audit.restarting_actors) =
+        (Some(alive + restarting), Some(alive), Some(restarting));
     audit.into()
 }
 
 /// A small incident.
 fn incident() -> Vec<Fact> {
     let restart = |actor: &str, when| Event::new(actor, "ActorRestarted").at(when).into();
-    let letter = |target: &str, kind: &str, count, when| DeadLetter::new(target, kind).with_why(Why::Stopped).with_count(count).at(when).into();
+    let letter = |target: &str, kind: &str, count, when| {
+        DeadLetter::new(target, kind).with_why(Why::Stopped).with_count(count).at(when).into()
+    };
     vec![
         audit(5, 0, minute(0)),
         crash("orders://worker/1", "no price", minute(1)),
@@ -121,11 +125,18 @@ fn charts_and_lists_show_what_is_in_the_log() {
         ));
         assert!(inked >= 2, "{chart}: {inked} colours");
     }
-    let rows = |of: &str| format!("[...document.querySelectorAll('{of}')].map((row) => [...row.children].map((cell) => cell.textContent).join(' | '))");
-    assert_eq!(browser.list(&rows("#storms tbody tr")), [
-        "orders://worker/1 | 2 | 1 | 3 | 2023-11-15 10:31:00 | no stock",
-        "orders://worker/2 | 1 | 0 | 1 | 2023-11-15 10:33:00 | no price",
-    ]);
+    let rows = |of: &str| {
+        format!(
+            "[...document.querySelectorAll('{of}')].map((row) => [...row.children].map((cell) => cell.textContent).join(' | '))"
+        )
+    };
+    assert_eq!(
+        browser.list(&rows("#storms tbody tr")),
+        [
+            "orders://worker/1 | 2 | 1 | 3 | 2023-11-15 10:31:00 | no stock",
+            "orders://worker/2 | 1 | 0 | 1 | 2023-11-15 10:33:00 | no price",
+        ]
+    );
     assert_eq!(browser.list(&rows("#targets li"))[..2], ["orders://worker/3 | 8 | ", "orders://worker/4 | 2 | "]);
     assert_eq!(browser.list(&rows("#types li"))[..2], ["Order | 9 | ", "Refund | 1 | "]);
     assert_eq!(browser.list(&rows("#reasons li"))[..1], ["stopped | 10 | "]);
@@ -166,7 +177,10 @@ fn hostile_text_stays_text() {
         crash(hostile, hostile, minute(0)),
         DeadLetter::new(hostile, hostile).with_why(Why::Other(hostile.to_owned())).at(minute(1)).into(),
         Audit::new(hostile).at(minute(2)).into(),
-        Event::new("a://b", hostile).with_payload(Payload::of(&BTreeMap::from([(hostile, hostile)]))).at(minute(2)).into(),
+        Event::new("a://b", hostile)
+            .with_payload(Payload::of(&BTreeMap::from([(hostile, hostile)])))
+            .at(minute(2))
+            .into(),
         Event::new("__proto__", "constructor").at(minute(2)).into(),
     ];
     let Some((log, server, mut browser)) = show(&facts) else { return };
@@ -179,7 +193,10 @@ fn hostile_text_stays_text() {
         browser.press(key);
     }
     browser.wait("!document.getElementById('fact').hidden");
-    assert_eq!(browser.number("return document.querySelectorAll('img, script:not([src$=\"assets/app.js\"])').length"), 0);
+    assert_eq!(
+        browser.number("return document.querySelectorAll('img, script:not([src$=\"assets/app.js\"])').length"),
+        0
+    );
     assert_eq!(browser.number("return window.hacked ?? 0"), 0);
     let text = browser.text("return document.body.innerText");
     assert!(text.contains("<img src=x onerror=") && text.contains("\\u{202e}"), "{text}");
@@ -202,7 +219,9 @@ fn everything_can_be_done_with_keys() {
     browser.press("End");
     browser.press("ArrowUp");
     browser.press("Enter");
-    browser.wait("!document.getElementById('fact').hidden && document.getElementById('fact').textContent.includes('worker/4')");
+    browser.wait(
+        "!document.getElementById('fact').hidden && document.getElementById('fact').textContent.includes('worker/4')",
+    );
     assert_eq!(browser.text("return document.getElementById(document.getElementById('tail').getAttribute('aria-activedescendant')).ariaSelected"), "true");
     browser.press("Escape");
     browser.wait("document.getElementById('fact').hidden");
@@ -242,7 +261,11 @@ fn a_hundred_thousand_facts_are_counted_and_few_of_them_are_elements() {
          requestAnimationFrame(beat)",
     );
     let many: Vec<Fact> = (0..100_000)
-        .map(|n| Event::new(format!("orders://worker/{n}"), "ActorStarted").at(at(1_700_044_200.0 + f64::from(n % 300))).into())
+        .map(|n| {
+            Event::new(format!("orders://worker/{n}"), "ActorStarted")
+                .at(at(1_700_044_200.0 + f64::from(n % 300)))
+                .into()
+        })
         .collect();
     for some in many.chunks(5_000) {
         server.append(&log, some);
@@ -254,7 +277,9 @@ fn a_hundred_thousand_facts_are_counted_and_few_of_them_are_elements() {
     assert!(starts < 2_000, "{starts} elements");
     browser.run("document.getElementById('tail').focus()");
     browser.press("Home");
-    browser.wait("[...document.querySelectorAll('#tail .row:not([hidden])')].some((row) => row.textContent.includes('Audit'))");
+    browser.wait(
+        "[...document.querySelectorAll('#tail .row:not([hidden])')].some((row) => row.textContent.includes('Audit'))",
+    );
     browser.press("End");
     browser.wait("[...document.querySelectorAll('#tail .row:not([hidden])')].some((row) => row.textContent.includes('orders://worker/99999'))");
     println!("the longest frame took {} ms", browser.number("return Math.round(window.longest)"));
@@ -269,7 +294,9 @@ fn a_server_with_a_token_asks_for_it_and_its_end_is_said() {
     server.append(&log, &incident());
     browser.open(&format!("http://{}/", server.address));
     browser.wait("!document.getElementById('door').hidden");
-    let enter = |token: &str| format!("document.getElementById('token').value = '{token}'; document.querySelector('#door button').click()");
+    let enter = |token: &str| {
+        format!("document.getElementById('token').value = '{token}'; document.querySelector('#door button').click()")
+    };
     browser.run(&enter("a-wrong-token"));
     browser.wait("!document.getElementById('door').hidden");
     browser.run(&enter("a-token-for-this-test"));
