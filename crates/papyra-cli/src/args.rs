@@ -18,6 +18,7 @@ use crate::{
     manual::{CompletionsArgs, ManArgs},
     metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    serve::ServeArgs,
     timeline::TimelineArgs,
 };
 
@@ -117,6 +118,7 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     Metrics(MetricsArgs),
     Groups(GroupsArgs),
+    Serve(ServeArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -90,21 +90,9 @@ impl ExitCode {
     /// How a command ends that failed with an error of this kind. What a backend cannot do is said in words and is no
     /// failure.
     pub fn of(kind: ErrorKind) -> ExitCode {
-        match kind {
-            ErrorKind::Unsupported => ExitCode::Done,
-            ErrorKind::Config => ExitCode::Config,
-            ErrorKind::Invalid => ExitCode::Input,
-            ErrorKind::NotFound => ExitCode::NoLog,
-            ErrorKind::Unavailable => ExitCode::Unavailable,
-            ErrorKind::Create => ExitCode::CannotCreate,
-            ErrorKind::Io | ErrorKind::Closed => ExitCode::Io,
-            ErrorKind::Corrupt | ErrorKind::Refused => ExitCode::Anomalies,
-            ErrorKind::Mismatch => ExitCode::BackupMismatch,
-            ErrorKind::Locked => ExitCode::Locked,
-            ErrorKind::Permission => ExitCode::Permission,
-            // A kind that a newer library has and this table does not is our bug, too.
-            _ => ExitCode::Internal,
-        }
+        let published = TABLE.iter().map(|(code, _)| *code).find(|code| code.code() == kind.exit_code());
+        // A code that a newer library has and this table does not is our bug, too.
+        published.unwrap_or(ExitCode::Internal)
     }
 }
 

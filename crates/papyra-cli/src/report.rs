@@ -18,18 +18,9 @@ use crate::{
     session::Session,
 };
 
-#[derive(Serialize)]
-struct Document<'a, T> {
-    schema: &'a str,
-    ok: bool,
-    exit: u8,
-    #[serde(flatten)]
-    report: &'a T,
-}
-
 /// The report as one line of JSON that names its schema and its verdict.
 pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -> Result<String, Failure> {
-    object(&Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report })
+    Ok(papyra::document::report(schema, exit.code(), report)?)
 }
 
 /// A value as one line of JSON.

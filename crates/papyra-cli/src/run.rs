@@ -17,7 +17,7 @@ use crate::{
     doctor,
     exit::ExitCode,
     failure::Failure,
-    groups, help, inspect, manual, metrics, persistence, report, safe,
+    groups, help, inspect, manual, metrics, persistence, report, safe, serve,
     session::{Session, Stop},
     showcase,
     signals::Signals,
@@ -93,14 +93,17 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
     };
     let (stop, stopped) = watch::channel(None);
     let stdout = (cli.global.output == Some(Output::Json)).then(|| out.stdout());
-    // An append finishes the batch in flight; whatever only reads just ends.
-    let is_patient = matches!(cli.command, Command::Append(_));
+    // An append finishes the batch in flight, a server the answers under way; whatever only reads just ends.
+    let is_patient = matches!(cli.command, Command::Append(_) | Command::Serve(_));
+    // Who asks whether a server is alive must not wait for a long answer to somebody else.
+    let serves = matches!(cli.command, Command::Serve(_));
     let (answer, mut answered) = oneshot::channel();
     let mut session = Session::new(cli.global, schemes, out, notes.clone(), Stop::new(stopped));
     // The command has a thread of its own: it may hang in a write to a pipe that nobody reads, and still be interrupted.
     let command = move || {
-        let ended = Builder::new_current_thread().enable_all().build().map(|runtime| {
-            runtime.block_on(async {
+        let mut builder = if serves { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+        let ended = builder.worker_threads(2).enable_all().build().map(|runtime| {
+            let ended = runtime.block_on(async {
                 match cli.command {
                     Command::Demo(args) => showcase::run(args, &program, session).await,
                     Command::Append(args) => append::run(args, session, stdin).await,
@@ -111,12 +114,18 @@ fn run(cli: Cli, program: String, schemes: Schemes, console: Console) -> ExitCod
                     Command::Backup(args) => backup::run(args, session).await,
                     Command::Metrics(args) => metrics::run(args, session).await,
                     Command::Groups(args) => groups::run(args, session, stdin).await,
+                    Command::Serve(args) => serve::run(args, session).await,
                     Command::Completions(args) => manual::completions(args, session),
                     Command::Man(args) => manual::man(args, session),
                     Command::Config(args) => config::run(args, session),
                     Command::Help { topic } => help_about(&topic, session.out),
                 }
-            })
+            });
+            if serves {
+                // A scan that somebody asked for may still be at work, and nobody waits for it.
+                runtime.shutdown_background();
+            }
+            ended
         });
         // Whoever was interrupted does not listen any more.
         let _ = answer.send(ended);

@@ -22,6 +22,7 @@ pub mod config;
 pub mod conformance;
 mod consumer;
 mod disk;
+pub mod document;
 mod dsn;
 mod entry_stream;
 mod error;

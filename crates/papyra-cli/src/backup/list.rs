@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use papyra::backup::{BackupState, Listed};
+use papyra::{
+    backup::{BackupState, Listed},
+    units::When,
+};
 use serde::Serialize;
 
 use super::{part, place};
-use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session, when::When};
+use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session};
 
 /// Where to look.
 #[derive(Debug, Args)]

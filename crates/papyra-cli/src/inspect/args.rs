@@ -5,17 +5,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use papyra::{
     Kind, Position,
+    document::{ActorGlob, Filter, Glob},
     incident::{StormRules, TopBy},
-    units::parse_duration,
+    units::{When, parse_duration},
 };
 
-use super::filter::Filter;
-use crate::{
-    failure::Failure,
-    glob::{ActorGlob, Glob},
-    help,
-    when::When,
-};
+use crate::{failure::Failure, help};
 
 /// Read what the log holds: events, audits, dead letters
 #[derive(Debug, Args)]

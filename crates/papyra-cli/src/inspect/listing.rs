@@ -1,8 +1,8 @@
 //! `inspect events|audits|dead-letters`: which entries are read, in which order, up to where.
 
-use papyra::{Entry, EntryStream, ErrorKind, Log, Order, Position, ReadOptions};
+use papyra::{Entry, EntryStream, ErrorKind, Log, Order, Position, ReadOptions, document::Filter};
 
-use super::{args::What, filter::Filter, follow, form::Form};
+use super::{args::What, follow, form::Form};
 use crate::{args::Output, exit::ExitCode, failure::Failure, session::Session};
 
 /// How many bytes of entries are held at once, as they stand in the log; in memory they take a few times as much.
@@ -134,7 +134,7 @@ pub(crate) fn tell_gaps(session: &Session, entries: &EntryStream) {
 }
 
 /// Damage that a read met.
-pub(super) fn tell_skipped(session: &Session, skipped: u64) {
+pub(crate) fn tell_skipped(session: &Session, skipped: u64) {
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
     }

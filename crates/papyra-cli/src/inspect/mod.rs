@@ -1,8 +1,6 @@
 //! `papyra inspect`: read what the log holds.
 
 mod args;
-pub(crate) mod document;
-mod filter;
 mod follow;
 mod form;
 mod listing;
@@ -14,7 +12,7 @@ mod top;
 
 pub(crate) use args::{InspectArgs, Span, window};
 pub(crate) use form::Form;
-pub(crate) use listing::tell_gaps;
+pub(crate) use listing::{tell_gaps, tell_skipped};
 pub(crate) use text::name;
 
 use self::args::What;

@@ -2,14 +2,15 @@
 
 use papyra::{
     Kind, Log, Progress, ReadOptions,
+    document::Filter,
     incident::{Storm, StormReport, StormRules, Storms},
+    units::When,
 };
 use serde::Serialize;
 
-use super::{args::StormsArgs, filter::Filter, listing::tell_skipped, text};
+use super::{args::StormsArgs, listing::tell_skipped, text};
 use crate::{
     args::Output, console::Out, exit::ExitCode, failure::Failure, parts::Unread, report, safe, session::Session,
-    when::When,
 };
 
 /// What was looked for and found, as it is printed in JSON.

@@ -42,8 +42,11 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
             lab.run(&["persistence", "compact", "--max-records", "1", "--path", "missing.ndjson"], "").code,
             lab.run(&["backup", "create", "--to", "backups", "--path", "missing.ndjson"], "").code,
         ],
-        // Nothing of this version speaks to a server, but a check may be given too little time.
-        ExitCode::Unavailable => vec![stubborn::run_silent(&["doctor", "run", "--timeout", "1ms"])],
+        ExitCode::Unavailable => vec![
+            stubborn::run_silent(&["doctor", "run", "--timeout", "1ms"]),
+            // Nobody listens at this port: only root could, and has no reason to.
+            lab.run(&["metrics", "persistence", "--url", "http://127.0.0.1:1"], "").code,
+        ],
         // We know of no bug of ours; a backend with one is as good.
         ExitCode::Internal => vec![stubborn::run_broken(&["persistence", "scan"])],
         ExitCode::CannotCreate => {

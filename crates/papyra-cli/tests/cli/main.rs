@@ -21,6 +21,7 @@ mod redis;
 mod redis_lab;
 mod scan;
 mod seam;
+mod serve;
 mod storms;
 mod stubborn;
 mod timeline;

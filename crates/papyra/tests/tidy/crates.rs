@@ -3,7 +3,7 @@
 /// From the lowest to the highest: adapters know the library, programs know both.
 const RANKS: [&[&str]; 3] = [
     &["papyra", "papyra-kameo-macros"],
-    &["papyra-http", "papyra-kameo", "papyra-ractor"],
+    &["papyra-http", "papyra-kameo", "papyra-otel", "papyra-ractor"],
     &["papyra-bench", "papyra-cli"],
 ];
 

@@ -1,21 +1,25 @@
 //! Which facts of the wanted kind are shown.
 
-use papyra::Fact;
-
-use crate::glob::{ActorGlob, Glob};
+use super::{ActorGlob, Glob};
+use crate::Fact;
 
 /// What a fact must be like. An empty list asks for nothing; of several patterns in a list one must match.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    pub(crate) until: Option<f64>,
-    pub(crate) systems: Vec<Glob>,
-    pub(crate) types: Vec<Glob>,
-    pub(crate) actors: Vec<ActorGlob>,
+pub struct Filter {
+    /// Not after this time, in seconds since 1970.
+    pub until: Option<f64>,
+    /// Of such actor systems.
+    pub systems: Vec<Glob>,
+    /// Events of such types, dead letters of such message types.
+    pub types: Vec<Glob>,
+    /// About such actors.
+    pub actors: Vec<ActorGlob>,
 }
 
 impl Filter {
     /// Both together.
-    pub(crate) fn and(self, other: Filter) -> Filter {
+    #[must_use]
+    pub fn and(self, other: Filter) -> Filter {
         let join = |mut a: Vec<Glob>, b: Vec<Glob>| {
             a.extend(b);
             a
@@ -28,7 +32,8 @@ impl Filter {
         }
     }
 
-    pub(crate) fn accepts(&self, fact: &Fact) -> bool {
+    /// Whether a fact is like that.
+    pub fn accepts(&self, fact: &Fact) -> bool {
         let what = match fact {
             Fact::Event(event) => &event.event_type,
             Fact::DeadLetter(letter) => &letter.message_type,
@@ -47,9 +52,8 @@ fn any<T>(patterns: &[T], matches: impl Fn(&T) -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use papyra::{DeadLetter, Event, Timestamp};
-
     use super::*;
+    use crate::{DeadLetter, Event, Timestamp};
 
     fn event(actor: &str, event_type: &str, at: f64) -> Fact {
         Event::new(actor, event_type).at(Timestamp::from_seconds(at).unwrap()).into()

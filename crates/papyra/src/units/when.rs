@@ -8,23 +8,23 @@ use jiff::{
 
 /// The moment that a command began and the time zone that it speaks.
 #[derive(Clone, Debug)]
-pub(crate) struct When {
+pub struct When {
     now: Zoned,
 }
 
 impl When {
     /// How wide a time is at most; in UTC it is five characters less.
-    pub(crate) const WIDTH: usize = 29;
+    pub const WIDTH: usize = 29;
 
     /// Now, in this time zone (`UTC`, `local`, or a name such as `Europe/Berlin`).
-    pub(crate) fn in_zone(name: &str) -> Result<When, String> {
+    pub fn in_zone(name: &str) -> Result<When, String> {
         Ok(When {
-            now: timestamp(papyra::Timestamp::now().seconds()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone(name)?),
+            now: timestamp(crate::Timestamp::now().seconds()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone(name)?),
         })
     }
 
     /// Seconds since 1970 of a time such as `2h`, `15 minutes ago`, `yesterday`, `2026-11-20T09:00:00Z` or `1763620000.5`.
-    pub(crate) fn parse(&self, text: &str) -> Result<f64, String> {
+    pub fn parse(&self, text: &str) -> Result<f64, String> {
         let trimmed = text.trim();
         if let Ok(seconds) = trimmed.parse::<f64>() {
             return if seconds.is_finite() { Ok(seconds) } else { Err(format!("`{text}` is not a time")) };
@@ -71,7 +71,7 @@ impl When {
     }
 
     /// RFC 3339 with milliseconds, in the time zone; a time that no calendar has is its number.
-    pub(crate) fn rfc3339(&self, seconds: f64) -> String {
+    pub fn rfc3339(&self, seconds: f64) -> String {
         let Some(moment) = timestamp(seconds) else { return format!("{seconds:.3}") };
         let zone = self.now.time_zone();
         if *zone == TimeZone::UTC {

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use papyra::{Entry, Fact};
 use serde::Serialize;
 
-use crate::{safe, when::When};
+use super::safe;
+use crate::{Entry, Fact, units::When};
 
 /// What an actor lived through, summed up, and the newest of its moments if only some are wanted.
-pub(crate) struct Life {
+#[derive(Debug)]
+pub struct Life {
     actor: String,
     limit: Option<usize>,
     kept: VecDeque<(Entry, Option<f64>)>,
-    pub(crate) moments: u64,
     sums: Sums,
     first: Option<f64>,
     last: Option<f64>,
@@ -32,7 +32,7 @@ struct Sums {
 
 /// The life as it is printed in JSON, but for its moments.
 #[derive(Serialize)]
-pub(crate) struct Document<'a> {
+struct Document<'a> {
     actor: &'a str,
     #[serde(flatten)]
     sums: Sums,
@@ -43,17 +43,17 @@ pub(crate) struct Document<'a> {
 }
 
 impl Life {
-    pub(crate) fn new(actor: &str, limit: Option<usize>) -> Self {
+    /// The life of this actor, of which nothing is known yet. At most so many of its moments are kept.
+    pub fn new(actor: &str, limit: Option<usize>) -> Self {
         let actor = actor.to_owned();
-        Life { actor, limit, kept: VecDeque::new(), moments: 0, sums: Sums::default(), first: None, last: None }
+        Life { actor, limit, kept: VecDeque::new(), sums: Sums::default(), first: None, last: None }
     }
 
     /// Counts a moment; gives the seconds since the one before.
-    pub(crate) fn take(&mut self, entry: &Entry) -> Option<f64> {
+    pub fn take(&mut self, entry: &Entry) -> Option<f64> {
         let at = entry.fact.timestamp().seconds();
         let before = self.last.replace(at);
         self.first.get_or_insert(at);
-        self.moments += 1;
         let sum = match &entry.fact {
             Fact::DeadLetter(letter) => {
                 // A log may claim whatever it likes.
@@ -75,23 +75,25 @@ impl Life {
     }
 
     /// Keeps a moment to be printed at the end.
-    pub(crate) fn keep(&mut self, entry: Entry, since_before: Option<f64>) {
+    pub fn keep(&mut self, entry: Entry, since_before: Option<f64>) {
         self.kept.push_back((entry, since_before));
         if self.limit.is_some_and(|limit| self.kept.len() > limit) {
             self.kept.pop_front();
         }
     }
 
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &(Entry, Option<f64>)> {
+    /// The moments that were kept, each with the seconds since the one before.
+    pub fn kept(&self) -> impl Iterator<Item = &(Entry, Option<f64>)> {
         self.kept.iter()
     }
 
-    pub(crate) fn document(&self, skipped: u64) -> Document<'_> {
+    /// The sums, as they are written in JSON.
+    pub fn document(&self, skipped: u64) -> impl Serialize + '_ {
         Document { actor: &self.actor, sums: self.sums, first: self.first, last: self.last, skipped }
     }
 
     /// The sums in one line.
-    pub(crate) fn in_words(&self, when: &When) -> String {
+    pub fn in_words(&self, when: &When) -> String {
         let actor = safe::text(&self.actor);
         let (Some(first), Some(last)) = (self.first, self.last) else {
             return format!("Nothing recorded about {actor}.");
@@ -120,9 +122,8 @@ impl Life {
 
 #[cfg(test)]
 mod tests {
-    use papyra::{DeadLetter, Event, Position, Timestamp};
-
     use super::*;
+    use crate::{DeadLetter, Event, Position, Timestamp};
 
     fn entry(n: u64, fact: impl Into<Fact>) -> Entry {
         Entry::new(Position::from_seq(n), fact.into(), 0)

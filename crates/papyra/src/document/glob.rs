@@ -1,18 +1,19 @@
 //! Patterns for names: `*` is any run of characters, `?` is one; everything else is itself.
 
-use papyra::ActorAddress;
+use crate::ActorAddress;
 
 /// A pattern for names.
 #[derive(Clone, Debug)]
-pub(crate) struct Glob(Vec<char>);
+pub struct Glob(Vec<char>);
 
 impl Glob {
-    pub(crate) fn new(pattern: &str) -> Self {
+    /// Reads a pattern; there is none that is wrong.
+    pub fn new(pattern: &str) -> Self {
         Glob(pattern.chars().collect())
     }
 
     /// Whether the pattern matches the whole name. Linear in practice, and never worse than both lengths multiplied.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         let pattern = &self.0;
         let name: Vec<char> = name.chars().collect();
         let (mut p, mut n) = (0, 0);
@@ -42,13 +43,14 @@ impl Glob {
 
 /// A pattern for actors. The short form `local:1` and `local://1` are the same actor.
 #[derive(Clone, Debug)]
-pub(crate) struct ActorGlob {
+pub struct ActorGlob {
     given: Glob,
     long: Option<Glob>,
 }
 
 impl ActorGlob {
-    pub(crate) fn new(pattern: &str) -> Self {
+    /// Reads a pattern; there is none that is wrong.
+    pub fn new(pattern: &str) -> Self {
         let long = pattern.split_once(':').and_then(|(system, id)| {
             let short =
                 !system.is_empty() && !id.is_empty() && id.chars().all(|c| c.is_ascii_digit() || "*?".contains(c));
@@ -58,7 +60,7 @@ impl ActorGlob {
     }
 
     /// Whether the pattern matches the actor's address; an unknown one reads `-`.
-    pub(crate) fn matches(&self, address: &ActorAddress) -> bool {
+    pub fn matches(&self, address: &ActorAddress) -> bool {
         let name = address.as_str().unwrap_or("-");
         self.given.matches(name) || self.long.as_ref().is_some_and(|long| long.matches(name))
     }

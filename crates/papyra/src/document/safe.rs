@@ -1,4 +1,4 @@
-//! Text from a log is data: nothing of it may steer the terminal, reorder the line or begin a new one.
+//! Text from a log is data: nothing of it may steer a terminal, reorder a line or begin a new one.
 //!
 //! Everything that was not written by ourselves goes through here before it is printed, in every form of output and in
 //! error messages too.
@@ -10,25 +10,25 @@ use std::{
 
 /// Whether a character must never reach an output raw: controls (C0, DEL, C1), what turns the direction of writing, and
 /// the line ends that only Unicode knows.
-pub(crate) fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}')
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text for a line of plain text: unsafe characters become `\u{1b}`.
-pub(crate) fn text(raw: &str) -> Cow<'_, str> {
+pub fn text(raw: &str) -> Cow<'_, str> {
     escape(raw, |out, c| write!(out, "\\u{{{:x}}}", c as u32))
 }
 
 /// A compact JSON text: unsafe characters, which can only stand inside its strings, become `\u001b`. The value stays the same.
-pub(crate) fn json(raw: &str) -> Cow<'_, str> {
+pub fn json(raw: &str) -> Cow<'_, str> {
     // All of them lie in the basic plane, so that one code unit is enough.
     escape(raw, |out, c| write!(out, "\\u{:04x}", c as u32))
 }
 
 /// A string as a JSON string.
-pub(crate) fn json_string(raw: &str) -> String {
+pub fn json_string(raw: &str) -> String {
     json(&serde_json::Value::from(raw).to_string()).into_owned()
 }
 

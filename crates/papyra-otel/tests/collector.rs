@@ -1,0 +1,202 @@
+//! What a collector receives over OTLP is what the snapshot says.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig as _};
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    common::v1::any_value,
+    metrics::v1::{NumberDataPoint, metric::Data, number_data_point},
+};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use papyra::{
+    Event, Fact, Log, Recorder,
+    metrics::{Instrument, Value, table},
+};
+use prost::Message as _;
+
+/// A collector of metrics on a free port: it understands OTLP over HTTP, and gives what it received.
+struct Collector {
+    endpoint: String,
+    received: Receiver<ExportMetricsServiceRequest>,
+}
+
+impl Collector {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (tell, received) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let tell = tell.clone();
+                thread::spawn(move || {
+                    let mut stream = BufReader::new(stream.unwrap());
+                    while let Some(body) = request(&mut stream) {
+                        let _ = tell.send(ExportMetricsServiceRequest::decode(body.as_slice()).unwrap());
+                        let answer =
+                            b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
+                        stream.get_mut().write_all(answer).unwrap();
+                    }
+                });
+            }
+        });
+        Collector { endpoint, received }
+    }
+
+    /// The next request's points: by the metric's name and its attribute `le`, if it has one.
+    fn points(&self) -> BTreeMap<(String, String), f64> {
+        let request = self.received.recv_timeout(Duration::from_secs(60)).expect("something is sent");
+        let metrics = request.resource_metrics.into_iter().flat_map(|it| it.scope_metrics).flat_map(|it| it.metrics);
+        let mut points = BTreeMap::new();
+        for metric in metrics {
+            assert!(!metric.description.is_empty() && !metric.unit.is_empty(), "{metric:?}");
+            let (data, rises) = match metric.data {
+                Some(Data::Sum(sum)) => (sum.data_points, sum.is_monotonic),
+                Some(Data::Gauge(gauge)) => (gauge.data_points, false),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(rises, metric.name != "papyra.queued", "{}", metric.name);
+            for point in data {
+                assert_eq!(
+                    (attribute(&point, "log").as_str(), attribute(&point, "backend").as_str()),
+                    ("orders", "memory")
+                );
+                points.insert((metric.name.clone(), attribute(&point, "le")), number(&point));
+            }
+        }
+        points
+    }
+}
+
+/// The body of the next request of a connection.
+fn request(stream: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let (mut length, mut first) = (0, true);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if std::mem::take(&mut first) {
+            assert!(line.starts_with("POST /v1/metrics"), "{line}");
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
+fn attribute(point: &NumberDataPoint, name: &str) -> String {
+    let found = point.attributes.iter().find(|attribute| attribute.key == name);
+    match found.and_then(|attribute| attribute.value.as_ref()?.value.clone()) {
+        Some(any_value::Value::StringValue(text)) => text,
+        None => String::new(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn number(point: &NumberDataPoint) -> f64 {
+    match point.value {
+        Some(number_data_point::Value::AsInt(count)) => count as f64,
+        Some(number_data_point::Value::AsDouble(level)) => level,
+        None => panic!("{point:?}"),
+    }
+}
+
+fn provider(collector: &Collector) -> SdkMeterProvider {
+    let exporter = MetricExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/metrics", collector.endpoint))
+        .build()
+        .unwrap();
+    // It sends when it is told to, and no test waits for it.
+    let reader = PeriodicReader::builder(exporter).with_interval(Duration::from_secs(3600)).build();
+    SdkMeterProvider::builder().with_reader(reader).build()
+}
+
+#[test]
+fn every_metric_of_the_table_arrives_with_the_value_of_the_snapshot() {
+    let collector = Collector::start();
+    let provider = provider(&collector);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let recorder = Recorder::start(Log::memory()).unwrap();
+    (0..7).for_each(|n| recorder.record(Event::new(format!("t://{n}"), "E")));
+    runtime.block_on(recorder.flush()).unwrap();
+    papyra_otel::observe(&provider.meter("papyra"), "orders", recorder.clone());
+    provider.force_flush().unwrap();
+
+    let (points, snapshot) = (collector.points(), recorder.metrics());
+    let point =
+        |name: String, le: &str| *points.get(&(name.clone(), le.to_owned())).unwrap_or_else(|| panic!("{name} {le}"));
+    let mut expected = 0;
+    for metric in table() {
+        let name = format!("papyra.{}", metric.name);
+        match metric.value(&snapshot).unwrap_or_else(|| panic!("{name}")) {
+            Value::Count(count) => assert_eq!(point(name, ""), count as f64),
+            Value::Level(level) => assert_eq!(point(name, ""), level),
+            Value::Times(times) => {
+                assert_eq!(point(format!("{name}.count"), ""), times.count() as f64);
+                assert_eq!(point(format!("{name}.sum"), ""), times.sum_seconds());
+                for (end, below) in times.buckets() {
+                    let le = if end.is_finite() { end.to_string() } else { "+Inf".to_owned() };
+                    assert_eq!(point(format!("{name}.bucket"), &le), below as f64, "{name} {le}");
+                    expected += 1;
+                }
+                expected += 1;
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        expected += 1;
+    }
+    assert_eq!(points.len(), expected);
+    assert_eq!(point("papyra.records_written".to_owned(), ""), 7.0);
+    provider.shutdown().unwrap();
+    runtime.block_on(recorder.shutdown(Duration::from_secs(60)));
+}
+
+#[test]
+fn a_hundred_thousand_actors_have_no_more_points_than_one() {
+    let collector = Collector::start();
+    let provider = provider(&collector);
+    let log = Log::memory();
+    papyra_otel::observe(&provider.meter("papyra"), "orders", log.clone());
+    provider.force_flush().unwrap();
+    let before = collector.points();
+    let facts: Vec<Fact> = (0..100_000).map(|n| Event::new(format!("t://{n}"), format!("Type{n}")).into()).collect();
+    tokio::runtime::Runtime::new().unwrap().block_on(log.append(&facts)).unwrap();
+    provider.force_flush().unwrap();
+    let after = collector.points();
+    assert!(before.keys().eq(after.keys()));
+    assert_eq!(after[&("papyra.records_written".to_owned(), String::new())], 100_000.0);
+    assert!(table().any(|metric| metric.instrument == Instrument::Histogram));
+    provider.shutdown().unwrap();
+}
+
+#[test]
+fn the_example_sends_to_a_collector() {
+    let collector = Collector::start();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/collector.rs");
+    assert!(example.exists());
+    let program = std::env::current_exe().unwrap().with_file_name("").join("../examples/collector");
+    // Cargo builds examples together with tests.
+    let output = Command::new(program).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(collector.points()[&("papyra.records_written".to_owned(), String::new())], 1.0);
+}
