@@ -165,12 +165,34 @@ pub struct ScanReport {
     pub live_writer: bool,
     /// Every fact was decoded too, not only its checksum and head.
     pub deep: bool,
+    /// What waits in the log's spool, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
     /// Remarks that are no findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What was found or done in each part, of a log whose kinds live in different places; else empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartReport<ScanReport>>,
+}
+
+/// What waits in a spool for its remote log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Backlog {
+    /// Facts that wait.
+    pub facts: u64,
+    /// Bytes that they take.
+    pub bytes: u64,
+    /// When the oldest of them happened, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<f64>,
+    /// Facts that were shipped over the spool's life.
+    pub shipped: u64,
+    /// Facts that the remote log lost after it had taken them, and that the spool no longer held.
+    pub lost: u64,
+    /// The remote log could not be reached, or refused the facts, when that was last tried. It is tried again.
+    pub stalled: bool,
 }
 
 impl ScanReport {

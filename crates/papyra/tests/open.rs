@@ -447,15 +447,59 @@ fn unknown_variables_only_warn() {
 }
 
 #[tokio::test]
-async fn what_this_version_cannot_do_is_said_and_not_ignored() {
+async fn a_place_for_one_kind_is_no_place_for_the_others() {
     let schemes = Schemes::new();
-    let sources = Sources::without_files().flag("url", "memory:").flag("spool.path", "./spool");
-    let error = Config::load(sources).unwrap().open(&schemes).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("not in this version yet"), "{error}");
     let config = Config::load(Sources::without_files().flag("kind.audit.url", "json:./audits")).unwrap();
     assert_eq!(config.kind_url(Kind::Audit).unwrap().value.to_string(), "json:./audits");
     assert_eq!(config.open(&schemes).await.unwrap_err().to_string(), "no log is named");
+}
+
+#[tokio::test]
+async fn a_spool_stands_in_front_of_a_log_that_can_be_away_and_of_no_other() {
+    let schemes = Schemes::new();
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    for url in ["memory:", "json:./none.ndjson"] {
+        let sources = Sources::without_files().flag("url", url).flag("spool.path", &spool);
+        let error = Config::load(sources).unwrap().open(&schemes).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().starts_with("there can be no spool in front of"), "{error}");
+    }
+    assert!(!spool.exists());
+    for (url, message) in [
+        ("redis://h?spool=s&spool_max_bytes=9", "the option `spool_max_bytes`: 9B is less than 1MiB"),
+        ("redis://h?spool_max_bytes=1GiB", "the option `spool` names no directory"),
+        ("redis://h?spool=", "the option `spool` names no directory"),
+    ] {
+        let error = schemes.open(url).await.unwrap_err();
+        assert!(error.to_string().starts_with(message), "{url}: {error}");
+    }
+}
+
+#[test]
+fn the_spool_of_an_address_counts_where_the_address_was_said() {
+    let shown = |sources: Sources| {
+        let config = Config::load(sources).unwrap();
+        let spool =
+            config.spool().map(|spool| (spool.value.0.display().to_string(), spool.value.1, spool.origin.to_string()));
+        (spool, config.settings().find(|(name, _)| *name == "spool.max_bytes").unwrap().1.value)
+    };
+    let set = || Sources::without_files().env([("PAPYRA_SPOOL_PATH", "env"), ("PAPYRA_SPOOL_MAX_BYTES", "2MiB")]);
+    let of = |path: &str, bytes, origin: &str| Some((path.to_owned(), bytes, origin.to_owned()));
+    let size = |text: &str| Some(text.to_owned());
+    let env = of("env", Some(2 << 20), "PAPYRA_SPOOL_PATH");
+    assert_eq!(shown(set()), (env.clone(), size("2MiB")));
+    let with_url = |url: &str| set().env([("PAPYRA_URL", url)]);
+    assert_eq!(shown(with_url("redis://h")), (env, size("2MiB")));
+    let own = of("own", None, "PAPYRA_URL");
+    assert_eq!(shown(with_url("redis://h?spool=own")), (own, None));
+    let flag = of("own", Some(3 << 20), "flag");
+    assert_eq!(shown(set().flag("url", "redis://h?spool=own&spool_max_bytes=3MiB")), (flag, size("3MiB")));
+    // Who names a log on the command line means that log, not what stands in front of another.
+    assert_eq!(shown(set().flag("url", "redis://h")), (None, None));
+    assert_eq!(shown(set().path("facts.ndjson")), (None, None));
+    let both = set().flag("url", "redis://h?spool=own").flag("spool.path", "flag");
+    assert_eq!(shown(both).0.unwrap().0, "own");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod power;
 mod python;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]
 mod redis_lab;
+mod spool;
 mod strace;
 mod syscalls;
 mod tmpfs;

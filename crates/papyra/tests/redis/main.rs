@@ -12,3 +12,4 @@ mod python;
 mod refusals;
 mod several;
 mod shipping;
+mod spool;

@@ -51,7 +51,7 @@ struct Holder {
 
 /// A lock that is held as long as this value lives.
 #[derive(Debug)]
-pub(super) struct HeldLock {
+pub(in crate::backend) struct HeldLock {
     _file: File,
 }
 
@@ -80,7 +80,7 @@ impl HeldLock {
     ///
     /// # Errors
     /// `Locked` after the patience is over, naming the holder.
-    pub(super) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
+    pub(in crate::backend) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
         let began = Instant::now();
         loop {
             let file = open(path)?;
