@@ -130,7 +130,9 @@ impl Config {
     /// `Config` for a quarantine without a directory, unless the log is on a server that has a place for it.
     pub fn recovery(&self) -> Result<RecoveryConfig> {
         let is_on_redis = self.url.as_ref().is_some_and(|url| url.scheme().starts_with("redis"));
-        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() && !is_on_redis {
+        // A spool is a file, and has no place of its own for that.
+        let has_place = is_on_redis && self.spool_path.is_none();
+        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() && !has_place {
             return Err(Error::new(ErrorKind::Config, "the recovery mode `quarantine` needs a directory")
                 .with_cure("give --quarantine-dir DIR, or set `quarantine_dir` under [startup]"));
         }

@@ -1,5 +1,6 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
+mod backlog;
 mod part;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
+pub use backlog::Backlog;
 pub use part::{PartError, PartReport};
 pub(crate) use part::{any_done, in_words};
 
@@ -174,25 +176,6 @@ pub struct ScanReport {
     /// What was found or done in each part, of a log whose kinds live in different places; else empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartReport<ScanReport>>,
-}
-
-/// What waits in a spool for its remote log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Backlog {
-    /// Facts that wait.
-    pub facts: u64,
-    /// Bytes that they take.
-    pub bytes: u64,
-    /// When the oldest of them happened, in seconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest: Option<f64>,
-    /// Facts that were shipped over the spool's life.
-    pub shipped: u64,
-    /// Facts that the remote log lost after it had taken them, and that the spool no longer held.
-    pub lost: u64,
-    /// The remote log could not be reached, or refused the facts, when that was last tried. It is tried again.
-    pub stalled: bool,
 }
 
 impl ScanReport {

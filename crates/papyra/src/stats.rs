@@ -91,6 +91,7 @@ impl Stats {
             whole.entries += part.entries;
             whole.bytes += part.bytes;
             whole.anomalies += part.anomalies;
+            whole.backlog = Backlog::of_all([whole.backlog, part.backlog]);
             for (kind, count) in &part.by_kind {
                 *whole.by_kind.entry(kind).or_default() += count;
             }

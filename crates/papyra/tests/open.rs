@@ -466,6 +466,10 @@ async fn a_spool_stands_in_front_of_a_log_that_can_be_away_and_of_no_other() {
         assert!(error.to_string().starts_with("there can be no spool in front of"), "{error}");
     }
     assert!(!spool.exists());
+    // Of a log whose kinds live in different places it is the spool of `url`; another part has its own in its address.
+    let parts = |sources: Sources| Config::load(sources.flag("kind.audit.url", "memory:")).unwrap();
+    let config = parts(Sources::without_files().flag("url", "json:./none.ndjson").flag("spool.path", &spool));
+    assert_eq!(config.open(&schemes).await.unwrap_err().kind(), ErrorKind::Config);
     for (url, message) in [
         ("redis://h?spool=s&spool_max_bytes=9", "the option `spool_max_bytes`: 9B is less than 1MiB"),
         ("redis://h?spool_max_bytes=1GiB", "the option `spool` names no directory"),

@@ -114,7 +114,7 @@ fn locked(path: &Path, log: &Path) -> Error {
 }
 
 /// Whether somebody holds a lock at this moment. Where that cannot be found out, somebody may.
-pub(super) fn is_held(path: &Path) -> bool {
+pub(in crate::backend) fn is_held(path: &Path) -> bool {
     match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Ok(file) => file.try_lock_shared().is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,

@@ -45,7 +45,7 @@ mod sections;
 mod segments;
 mod sequence;
 mod sieve;
-pub(super) mod storage;
+mod storage;
 mod stretch;
 mod threads;
 mod unsynced;

@@ -106,7 +106,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backend, Event, Fact, FileConfig, JsonLog};
+    use crate::{Backend, Event, Fact, FileConfig, FileLog};
 
     #[tokio::test]
     async fn lines_are_taken_once_and_in_order_whatever_becomes_of_the_file() {
@@ -115,7 +115,7 @@ mod tests {
         let mut outgoing = Outgoing::behind(path.clone(), 0);
         let seqs = |lines: Vec<Line>| lines.into_iter().map(|line| line.seq).collect::<Vec<_>>();
         assert!(outgoing.take(9, 9, 9000).unwrap().is_empty());
-        let log = JsonLog::new(FileConfig::new(&path));
+        let log = FileLog::new(FileConfig::new(&path));
         let facts: Vec<Fact> = (0..6).map(|n| Event::new("t://a", format!("E{n}")).into()).collect();
         log.append(&facts).await.unwrap();
         assert_eq!(seqs(outgoing.take(4, 2, 9000).unwrap()), [1, 2]);

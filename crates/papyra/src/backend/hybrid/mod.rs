@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Fact, Kind, Part, PartReport, ReadOptions,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, EntryStream, Fact, Kind, Part, PartReport, ReadOptions,
     RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
 };
 
@@ -130,5 +130,9 @@ impl Backend for Hybrid {
             closed = part.backend.close().await.and(closed);
         }
         closed
+    }
+
+    fn backlog(&self) -> Option<Backlog> {
+        Backlog::of_all(self.parts.iter().map(|part| part.backend.backlog()))
     }
 }

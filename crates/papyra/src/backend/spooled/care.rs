@@ -2,15 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shared::Shared;
-use crate::{
-    Backend, Backlog, ErrorKind, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
-    backend::file::outgoing::Line,
-};
-
-/// How many lines of the spool are looked at at once, and how many bytes.
-const MAX_LINES: usize = 4096;
-const MAX_BYTES: usize = 4 << 20;
+use super::{shared::Shared, waiting};
+use crate::{Backend, ErrorKind, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport};
 
 /// Looks at both. What was shipped counts where it was shipped to. A remote log that is away is no reason not to start: a note
 /// says that it was not looked at.
@@ -42,7 +35,16 @@ pub(super) async fn scan(shared: &Arc<Shared>, name: &str, log: &str, options: S
             !away
         }
     };
-    add_waiting(shared, &mut report, reachable).await?;
+    let backlog = waiting::count(shared, reachable, |head| {
+        report.count(head.kind);
+        report.time(head.timestamp);
+    })
+    .await?;
+    report.notes.extend(waiting::in_words(shared, &backlog));
+    if backlog.lost > 0 {
+        report.notes.push(waiting::lost_in_words(&backlog));
+    }
+    report.backlog = Some(backlog);
     Ok(report)
 }
 
@@ -116,52 +118,4 @@ fn add_facts(report: &mut ScanReport, part: &ScanReport) {
         report.time(oldest);
         report.time(newest);
     }
-}
-
-/// Counts what waits, and says so.
-async fn add_waiting(shared: &Arc<Shared>, report: &mut ScanReport, reachable: bool) -> Result<()> {
-    let Some((edition, cursor)) = shared.edition()? else {
-        report.backlog = Some(Backlog::default());
-        return Ok(());
-    };
-    let mut behind = cursor.seq;
-    if reachable && !edition.writer.is_empty() {
-        let mark = shared.shipping()?.mark(&edition.writer).await;
-        behind = mark.map_or(behind, |mark| mark.map_or(0, |mark| mark.seq));
-    }
-    let mut backlog = Backlog {
-        shipped: cursor.shipped + behind.saturating_sub(cursor.seq),
-        lost: cursor.lost,
-        stalled: !reachable,
-        ..Backlog::default()
-    };
-    let mut lines = edition.outgoing(behind);
-    let last = lines.last()?;
-    loop {
-        let some = lines.take(last, MAX_LINES, MAX_BYTES)?;
-        if some.is_empty() {
-            break;
-        }
-        for Line { head, bytes, .. } in some {
-            backlog.oldest.get_or_insert(head.timestamp);
-            backlog.facts += 1;
-            backlog.bytes += bytes.len() as u64 + 1;
-            report.count(head.kind);
-            report.time(head.timestamp);
-        }
-    }
-    if let Some(oldest) = backlog.oldest {
-        let path = shared.config.path.display();
-        let (facts, bytes) = (backlog.facts, backlog.bytes);
-        let since = jiff::Timestamp::from_microsecond((oldest * 1e6) as i64)
-            .map_or(String::new(), |at| format!(", the oldest since {at:.0}"));
-        report.notes.push(format!("{facts} facts in {bytes} bytes wait in the spool `{path}`{since}"));
-    }
-    if backlog.lost > 0 {
-        report
-            .notes
-            .push(format!("the remote log lost {} facts over time that the spool no longer held", backlog.lost));
-    }
-    report.backlog = Some(backlog);
-    Ok(())
 }

@@ -38,6 +38,11 @@ impl SpoolConfig {
         }
     }
 
+    /// Held by whoever writes to the spool.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.path.join("spool.lock")
+    }
+
     /// Says how many bytes it may hold.
     #[must_use]
     pub fn with_max_bytes(mut self, bytes: u64) -> Self {

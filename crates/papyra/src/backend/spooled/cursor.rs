@@ -1,15 +1,14 @@
 //! What a spool knows of its remote log: in whose name it ships, and how far it came.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Result, backend::file::storage, codec, shipping::Mark};
+use crate::{Error, ErrorKind, Result, codec, disk, shipping::Mark};
 
 /// No sound cursor is longer, in bytes.
 const MAX_LENGTH: u64 = 4096;
@@ -75,11 +74,11 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let mut file = disk::create_file(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
-    storage::sync_directory_of(path)
+    disk::sync_directory_of(path)
 }
 
 #[cfg(test)]

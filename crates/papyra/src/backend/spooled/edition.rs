@@ -11,9 +11,10 @@ use crate::{
     Error, ErrorKind, Fact, Position, ReadOptions, Result, Timestamp,
     backend::{
         Backend,
-        file::{FileConfig, JsonLog, outgoing::Outgoing, storage},
+        file::{FileConfig, FileLog, outgoing::Outgoing},
     },
     codec::{self, Header, HeaderLine},
+    disk,
 };
 
 /// The name of a local log's file.
@@ -26,7 +27,7 @@ const MAX_HEADER: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Edition {
     pub(super) number: u64,
-    pub(super) log: JsonLog,
+    pub(super) log: FileLog,
     /// In whose name it ships.
     pub(super) writer: String,
     spool: PathBuf,
@@ -100,7 +101,7 @@ impl Edition {
             move |error| Error::io(doing, &directory, error)
         };
         remove(&directory).map_err(failed("remove"))?;
-        storage::create_directories(&directory).map_err(failed("create"))?;
+        disk::create_directories(&directory).map_err(failed("create"))?;
         let writer = uuid::Uuid::now_v7().to_string();
         let mut header = Vec::new();
         let first = Header::first(writer.clone(), last + 1, Timestamp::now());
@@ -108,6 +109,11 @@ impl Edition {
         fs::write(directory.join(FILE), header).map_err(failed("begin a log in"))?;
         let log = log_in(config, &directory);
         Ok(Draft { number, log, writer, directory })
+    }
+
+    /// Another edition counts by now, or may.
+    pub(super) fn is_succeeded(&self) -> bool {
+        !matches!(Edition::newest(&self.spool), Ok(Some(newest)) if newest <= self.number)
     }
 
     /// Removes the editions before this one, and what a crash left of one that never began.
@@ -127,7 +133,7 @@ impl Edition {
 /// An edition that is being filled.
 pub(super) struct Draft {
     number: u64,
-    log: JsonLog,
+    log: FileLog,
     writer: String,
     directory: PathBuf,
 }
@@ -152,7 +158,7 @@ impl Draft {
         cursor.write(&cursor_of(&config.path, self.number))?;
         let directory = config.path.join(self.number.to_string());
         fs::rename(&self.directory, &directory).map_err(|error| Error::io("rename", &self.directory, error))?;
-        storage::sync_directory_of(&directory)
+        disk::sync_directory_of(&directory)
             .map_err(|error| Error::io("sync the directory of", &directory, error))?;
         let (mut edition, _) = Edition::at(config, self.number)?;
         let last = edition.open(cursor).await?;
@@ -160,10 +166,10 @@ impl Draft {
     }
 }
 
-fn log_in(config: &SpoolConfig, directory: &Path) -> JsonLog {
+fn log_in(config: &SpoolConfig, directory: &Path) -> FileLog {
     // Always synced: what was acknowledged here is promised, whatever the remote log promises.
     let file = FileConfig::new(directory.join(FILE)).with_lock_timeout(config.lock_timeout);
-    JsonLog::new(file.with_max_line(config.max_line))
+    FileLog::new(file.with_max_line(config.max_line))
 }
 
 fn cursor_of(spool: &Path, number: u64) -> PathBuf {

@@ -8,6 +8,7 @@
 //! whoever reads on behind a position is shown no fact twice all the same.
 
 mod care;
+mod checks;
 mod config;
 mod cursor;
 mod edition;
@@ -16,6 +17,7 @@ mod shared;
 mod shipper;
 mod stop;
 mod verdict;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -25,8 +27,9 @@ pub use config::SpoolConfig;
 
 use self::shared::Shared;
 use crate::{
-    Appended, Backend, Backlog, CompactionConfig, CompactionReport, EntryStream, Error, ErrorKind, Fact, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind, Fact,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    checkup::{Check, Checkup},
 };
 
 /// A remote log with a spool in front of it.
@@ -48,7 +51,10 @@ impl Spooled {
                 ErrorKind::Config,
                 format!("there can be no spool in front of `{}`", remote.address()),
             )
-            .with_cure("remove the spool: only a log on a server that can be away has a use for one"));
+            .with_cure(
+                "only a log on a server that can be away has a use for a spool; on a cluster its streams must stand together: \
+                 `prefix={papyra}`",
+            ));
         }
         Ok(Spooled(Arc::new(Shared::new(remote, config))))
     }
@@ -93,8 +99,25 @@ impl Backend for Spooled {
         closed
     }
 
+    /// The remote log's settings, and what waits.
+    fn checkup(&self) -> Option<&dyn Checkup> {
+        Some(self)
+    }
+
+    /// Those of the remote log: what waits is not theirs yet.
+    fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
+        self.0.remote.consumer_groups()
+    }
+
     fn backlog(&self) -> Option<Backlog> {
         self.0.backlog()
+    }
+}
+
+#[async_trait]
+impl Checkup for Spooled {
+    async fn checks(&self) -> Result<Vec<Check>> {
+        checks::all(&self.0).await
     }
 }
 

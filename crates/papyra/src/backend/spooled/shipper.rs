@@ -7,9 +7,10 @@ use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, atomic::Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use self::fork::Theirs;
 use super::{
     cursor::Cursor,
     edition::Edition,
@@ -18,14 +19,13 @@ use super::{
     verdict::{Verdict, judge},
 };
 use crate::{
-    Backend, Error, ErrorKind, Payload, Result,
+    Backend, Error, ErrorKind, Fact, Payload, Result,
     backend::file::{
         lock::HeldLock,
         opened::own_event,
         outgoing::{Line, Outgoing},
-        storage,
     },
-    codec,
+    codec, disk,
     shipping::{Mark, Shipment, Shipped},
 };
 
@@ -35,6 +35,8 @@ const MAX_BYTES: usize = 1 << 20;
 /// The first wait before another try, and the longest; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the mark is looked at, work or no work: a remote log that lost facts is to be found out while they are still held.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Starts the thread, which opens the spool.
 pub(super) fn start(shared: Arc<Shared>) -> Result<()> {
@@ -85,7 +87,13 @@ async fn run(shared: &Arc<Shared>) {
     let closed = shipper.end().await;
     // The lock must be free before anybody hears that the spool is closed.
     drop(shipper);
-    shared.phase.send_replace(Phase::Closed(closed.err()));
+    shared.phase.send_if_modified(|phase| {
+        let is_open = !matches!(phase, Phase::Closed(_));
+        if is_open {
+            *phase = Phase::Closed(closed.err());
+        }
+        is_open
+    });
 }
 
 struct Shipper<'a> {
@@ -94,8 +102,8 @@ struct Shipper<'a> {
     outgoing: Outgoing,
     /// Lines that were sent, or will be next: sent again as they are until there is an answer.
     batch: Vec<Line>,
-    /// The remote log's mark has been compared with what we know.
-    met: bool,
+    /// When the remote log's mark was compared with what we know.
+    met: Option<Instant>,
     /// The error that was told last, so that it is told once.
     told: Option<ErrorKind>,
     trimming: trim::Trimming,
@@ -103,11 +111,13 @@ struct Shipper<'a> {
 }
 
 /// What a step came to.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Step {
     Shipped,
     /// Nothing waits.
     Idle,
+    /// Somebody else ships in our name.
+    Fork(Theirs),
 }
 
 impl<'a> Shipper<'a> {
@@ -117,8 +127,8 @@ impl<'a> Shipper<'a> {
             Error::new(ErrorKind::Create, format!("cannot create the spool `{}`", config.path.display()))
                 .with_source(error)
         };
-        storage::create_directories(&config.path).map_err(cannot)?;
-        let lock = HeldLock::take(&config.path.join("spool.lock"), "append", config.lock_timeout, &config.path)?;
+        disk::create_directories(&config.path).map_err(cannot)?;
+        let lock = HeldLock::take(&config.lock(), "append", config.lock_timeout, &config.path)?;
         let number = Edition::newest(&config.path)?.unwrap_or(1);
         let (mut edition, mut cursor) = Edition::at(config, number)?;
         let synced = edition.open(&mut cursor).await?;
@@ -129,7 +139,7 @@ impl<'a> Shipper<'a> {
         drop(state);
         let edition = Arc::new(edition);
         let trimming = trim::Trimming::default();
-        Ok(Shipper { shared, edition, outgoing, batch: Vec::new(), met: false, told: None, trimming, _lock: lock })
+        Ok(Shipper { shared, edition, outgoing, batch: Vec::new(), met: None, told: None, trimming, _lock: lock })
     }
 
     async fn work(&mut self) {
@@ -143,6 +153,17 @@ impl<'a> Shipper<'a> {
                     pause = FIRST_PAUSE;
                     self.told = None;
                     self.shared.state().stalled = false;
+                }
+                // Not to be stopped half-way: nothing may be acknowledged in an edition that another has taken the place of.
+                Ok(Step::Fork(theirs)) => {
+                    if let Err(error) = self.fork(theirs).await {
+                        self.tell(&error);
+                        if closing || matches!(*self.shared.phase.borrow(), Phase::Closed(_)) {
+                            return;
+                        }
+                        self.rest(Some(pause)).await;
+                        pause = LONGEST_PAUSE.min(pause * 2);
+                    }
                 }
                 Ok(Step::Idle) if closing => return,
                 Ok(Step::Idle) => {
@@ -171,7 +192,7 @@ impl<'a> Shipper<'a> {
         let wait = async {
             match pause {
                 Some(pause) => tokio::time::sleep(shortened(pause)).await,
-                None => self.shared.work.notified().await,
+                None => either(self.shared.work.notified(), tokio::time::sleep(LOOK)).await,
             }
         };
         either(end, wait).await;
@@ -183,10 +204,12 @@ impl<'a> Shipper<'a> {
             self.settle().await?;
         }
         self.load()?;
-        if !self.met {
+        if self.met.is_none_or(|at| at.elapsed() >= LOOK) {
             let mark = self.shared.shipping()?.mark(&self.edition.writer).await?;
-            self.meet(mark).await?;
-            self.met = true;
+            if let Some(theirs) = self.meet(mark).await? {
+                return Ok(Step::Fork(theirs));
+            }
+            self.met = Some(Instant::now());
             self.load()?;
         }
         if self.batch.is_empty() {
@@ -199,11 +222,18 @@ impl<'a> Shipper<'a> {
         let shipment = Shipment { writer: &writer, previous, lines: &lines };
         let shipping = self.shared.shipping()?;
         match shipping.ship(&shipment).await? {
-            Shipped::Done => self.acknowledged(),
+            Shipped::Done(events) => {
+                self.acknowledged();
+                for event in events {
+                    self.say(event.into()).await?;
+                }
+            }
             Shipped::Repeated | Shipped::Elsewhere(_) => {
                 // Nothing new of ours went in. What stands there says whether it is ours.
                 let mark = shipping.mark(&writer).await?;
-                self.meet(mark).await?;
+                if let Some(theirs) = self.meet(mark).await? {
+                    return Ok(Step::Fork(theirs));
+                }
             }
         }
         self.trim().await;
@@ -261,8 +291,9 @@ impl<'a> Shipper<'a> {
         (line.seq == seq).then_some(line)
     }
 
-    /// Compares what the remote log holds of us with what we know, and goes on from there.
-    async fn meet(&mut self, mark: Option<Mark>) -> Result<()> {
+    /// Compares what the remote log holds of us with what we know, and goes on from there. If it is not of us, what it holds
+    /// under our name.
+    async fn meet(&mut self, mark: Option<Mark>) -> Result<Option<Theirs>> {
         let (known, last) = {
             let state = self.shared.state();
             (state.cursor.mark(), state.synced)
@@ -270,16 +301,29 @@ impl<'a> Shipper<'a> {
         let verdict = judge(mark, known, last, |seq| self.held(seq).and_then(|line| self.sum(&line.bytes)));
         let before = known.map_or(0, |mark| mark.seq);
         match verdict {
+            Verdict::Holds(seq) if seq == before => return Ok(None),
             Verdict::Holds(seq) => {
+                self.prove(seq).await?;
                 let mut state = self.shared.state();
                 state.cursor.shipped += seq - before;
                 state.cursor.set(mark);
             }
             Verdict::WentBack(seq) => self.went_back(seq, before, mark).await?,
-            Verdict::Foreign => return self.fork(mark).await,
+            Verdict::Foreign => return self.theirs(mark).await.map(Some),
         }
         self.go_on();
-        Ok(())
+        Ok(None)
+    }
+
+    /// What was added without our hearing of it must be as durable as what we heard of, before it may leave the spool.
+    async fn prove(&self, seq: u64) -> Result<()> {
+        let shipment = Shipment { writer: &self.edition.writer, previous: seq, lines: &[] };
+        match self.shared.shipping()?.ship(&shipment).await? {
+            Shipped::Done(_) | Shipped::Repeated => Ok(()),
+            Shipped::Elsewhere(_) => {
+                Err(Error::new(ErrorKind::Unavailable, "the remote log's mark moved while it was looked at"))
+            }
+        }
     }
 
     /// Takes lines again from behind the cursor on.
@@ -307,7 +351,7 @@ impl<'a> Shipper<'a> {
             "last_lost": span.map(|(_, last)| last),
         });
         // The event first: a crash in between says it twice, which is better than never.
-        self.say("ServerSetBack", &payload).await?;
+        self.say(own_event("ServerSetBack", Payload::of(&payload))).await?;
         let cursor = {
             let mut state = self.shared.state();
             state.cursor.set(mark);
@@ -318,8 +362,8 @@ impl<'a> Shipper<'a> {
     }
 
     /// Adds an event of Papyra's own to the spool.
-    async fn say(&self, event_type: &str, payload: &serde_json::Value) -> Result<()> {
-        let said = self.edition.log.append(&[own_event(event_type, Payload::of(payload))]).await?;
+    async fn say(&self, event: Fact) -> Result<()> {
+        let said = self.edition.log.append(&[event]).await?;
         let seqs = said.positions.iter().filter_map(|position| position.seq());
         let mut state = self.shared.state();
         state.synced = seqs.fold(state.synced, u64::max);

@@ -170,7 +170,7 @@ impl Shipping for Remote {
             }
             let crc = codec::claimed(lines.last().unwrap()).unwrap();
             state.marks.insert(shipment.writer.to_owned(), Mark { seq: last, crc });
-            Shipped::Done
+            Shipped::Done(Vec::new())
         };
         if state.cuts > 0 {
             state.cuts -= 1;
