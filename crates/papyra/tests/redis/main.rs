@@ -13,3 +13,4 @@ mod refusals;
 mod several;
 mod shipping;
 mod spool;
+mod spool_troubles;

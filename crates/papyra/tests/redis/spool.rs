@@ -13,36 +13,40 @@ use crate::lab::{Fault, Proxy, Server, free_port};
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn spooled(port: u16, dir: &TempDir, name: &str) -> Log {
-    let remote = RedisLog::new(RedisConfig::new("127.0.0.1", port));
+pub(crate) fn spooled(port: u16, dir: &TempDir, name: &str) -> Log {
+    in_front_of(RedisConfig::new("127.0.0.1", port), dir, name)
+}
+
+pub(crate) fn in_front_of(remote: RedisConfig, dir: &TempDir, name: &str) -> Log {
+    let remote = RedisLog::new(remote);
     Log::new(Spooled::new(Arc::new(remote), SpoolConfig::new(dir.path().join(name))).unwrap())
 }
 
-fn fact(n: u64) -> Fact {
+pub(crate) fn fact(n: u64) -> Fact {
     Event::new("t://a", format!("E{n}")).at(Timestamp::from_seconds(n as f64).unwrap()).into()
 }
 
-fn facts(range: std::ops::Range<u64>) -> Vec<Fact> {
+pub(crate) fn facts(range: std::ops::Range<u64>) -> Vec<Fact> {
     range.map(fact).collect()
 }
 
-fn names(range: std::ops::Range<u64>) -> Vec<String> {
+pub(crate) fn names(range: std::ops::Range<u64>) -> Vec<String> {
     range.map(|n| format!("E{n}")).collect()
 }
 
-fn name(entry: &Entry) -> String {
+pub(crate) fn name(entry: &Entry) -> String {
     let Fact::Event(event) = &entry.fact else { panic!("not an event: {entry:?}") };
     event.event_type.clone()
 }
 
 /// What the server holds, and what Papyra itself said there.
-async fn standing(server: &Server) -> (Vec<String>, Vec<String>) {
+pub(crate) async fn standing(server: &Server) -> (Vec<String>, Vec<String>) {
     let log = RedisLog::new(RedisConfig::new("127.0.0.1", server.port()));
     let entries = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
     entries.iter().map(name).partition(|name| name.starts_with('E'))
 }
 
-async fn drained(log: &Log) {
+pub(crate) async fn drained(log: &Log) {
     let drained = async {
         while log.metrics().spool.unwrap().facts > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
