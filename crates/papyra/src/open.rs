@@ -170,6 +170,7 @@ impl Schemes {
             let mut config = SpoolConfig::new(path);
             config.max_bytes = max_bytes.unwrap_or(config.max_bytes);
             config.lock_timeout = options.lock_timeout.unwrap_or(config.lock_timeout);
+            config.close_timeout = options.timeout.unwrap_or(config.close_timeout);
             let spooled = Spooled::new(log.shared_backend(), config)?;
             log = log.moved_to(spooled);
         }

@@ -46,13 +46,13 @@ impl Position {
         }
     }
 
-    /// The highest position below this one; `None` for the lowest of all.
+    /// The highest position below this one in the log itself, no spool in front; `None` for the lowest of all.
     pub(crate) fn before(self) -> Option<Position> {
         let place = match self.0 {
             Place::Seq(seq) => Place::Seq(seq.checked_sub(1)?),
-            Place::Pair(major, minor) => match minor.checked_sub(1) {
-                Some(minor) => Place::Pair(major, minor),
-                None => Place::Pair(major.checked_sub(1)?, u64::MAX),
+            Place::Pair(major, minor, _) => match minor.checked_sub(1) {
+                Some(minor) => Place::Pair(major, minor, 0),
+                None => Place::Pair(major.checked_sub(1)?, u64::MAX, 0),
             },
         };
         Some(Position(place))
