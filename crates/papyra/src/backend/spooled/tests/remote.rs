@@ -155,8 +155,10 @@ impl Shipping for Remote {
         let signed = |line: &&[u8]| codec::signed_copy(line, shipment.writer).unwrap();
         let lines: Vec<Vec<u8>> = shipment.lines.iter().map(signed).collect();
         let seqs: Vec<u64> = lines.iter().map(|line| codec::tail_and_head(line).unwrap().0.seq).collect();
-        let last = *seqs.last().unwrap();
-        let shipped = if mark >= last {
+        let last = seqs.last().copied().unwrap_or_default();
+        let shipped = if seqs.is_empty() && mark == shipment.previous {
+            return Ok(Shipped::Done(Vec::new()));
+        } else if !seqs.is_empty() && mark >= last {
             Shipped::Repeated
         } else if mark != shipment.previous {
             Shipped::Elsewhere(mark)
