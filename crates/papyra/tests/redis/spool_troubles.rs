@@ -182,7 +182,8 @@ async fn the_doctor_names_what_waits_and_who_does_not_ship_it() {
     drained(&log).await;
     server.kill();
     log.append(&facts(3..5)).await.unwrap();
-    let checks = async || spooled(server.port(), &dir, "spool").backend().checkup().unwrap().checks().await.unwrap();
+    let port = server.port();
+    let checks = async || spooled(port, &dir, "spool").backend().checkup().unwrap().checks().await.unwrap();
     let found = checks().await;
     let verdict = |name: &str| found.iter().find(|check| check.name == name).map(|check| (check.verdict, &check.detail));
     let (spool, detail) = verdict("spool").unwrap();

@@ -9,6 +9,8 @@ use crate::codec;
 
 /// What a spool may take on disk, unless configured otherwise.
 const MAX_BYTES: u64 = 1 << 30;
+/// How often the remote log's mark is looked at.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Where a spool is and how much it may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub struct SpoolConfig {
     pub max_line: usize,
     /// How long closing may take to ship what waits; the rest stays in the spool.
     pub close_timeout: Duration,
+    /// How often the remote log's mark is looked at, work or no work: a log that lost facts is to be found out while they are
+    /// still held.
+    pub(super) look: Duration,
 }
 
 impl SpoolConfig {
@@ -35,6 +40,7 @@ impl SpoolConfig {
             lock_timeout: Duration::from_secs(5),
             max_line: codec::MAX_WRITE_LINE,
             close_timeout: Duration::from_secs(5),
+            look: LOOK,
         }
     }
 

@@ -35,8 +35,6 @@ const MAX_BYTES: usize = 1 << 20;
 /// The first wait before another try, and the longest; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often the mark is looked at, work or no work: a remote log that lost facts is to be found out while they are still held.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// Starts the thread, which opens the spool.
 pub(super) fn start(shared: Arc<Shared>) -> Result<()> {
@@ -192,7 +190,7 @@ impl<'a> Shipper<'a> {
         let wait = async {
             match pause {
                 Some(pause) => tokio::time::sleep(shortened(pause)).await,
-                None => either(self.shared.work.notified(), tokio::time::sleep(LOOK)).await,
+                None => either(self.shared.work.notified(), tokio::time::sleep(self.shared.config.look)).await,
             }
         };
         either(end, wait).await;
@@ -204,7 +202,7 @@ impl<'a> Shipper<'a> {
             self.settle().await?;
         }
         self.load()?;
-        if self.met.is_none_or(|at| at.elapsed() >= LOOK) {
+        if self.met.is_none_or(|at| at.elapsed() >= self.shared.config.look) {
             let mark = self.shared.shipping()?.mark(&self.edition.writer).await?;
             if let Some(theirs) = self.meet(mark).await? {
                 return Ok(Step::Fork(theirs));

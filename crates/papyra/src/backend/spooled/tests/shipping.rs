@@ -98,6 +98,40 @@ async fn a_log_that_lost_everything_gets_again_what_is_held_and_the_rest_is_name
 }
 
 #[tokio::test]
+async fn a_log_that_lost_everything_is_found_out_without_a_new_fact() {
+    let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
+    let mut config = config(dir.path());
+    config.look = Duration::from_millis(5);
+    let log = spooled(&remote, config);
+    log.append(&facts(0..10)).await.unwrap();
+    drained(&log).await;
+    remote.set_away(true);
+    until(|| log.backend().backlog().unwrap().stalled).await;
+    remote.set_away(false);
+    remote.flush();
+    until(|| said(&remote) == ["ServerSetBack"]).await;
+    drained(&log).await;
+    assert_eq!(shipped(&remote), names(0..10));
+}
+
+#[tokio::test]
+async fn a_log_of_parts_has_a_spool_in_front_of_those_that_can_be_away() {
+    let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
+    remote.set_away(true);
+    let log = Log::memory().with_kind(crate::Kind::Event, &spooled(&remote, config(dir.path())));
+    let audit: Fact = crate::Audit::new("t").into();
+    log.append(&[fact(0), audit, fact(1)]).await.unwrap();
+    until(|| log.metrics().spool.is_some_and(|spool| spool.stalled && spool.facts == 2)).await;
+    assert_eq!(log.read(ReadOptions::oldest_first()).collect().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let report = log.scan(crate::ScanOptions::default()).await.unwrap();
+    assert_eq!((report.entries["event"], report.entries["audit"], report.backlog.unwrap().facts), (2, 1, 2));
+    assert_eq!(log.stats().await.unwrap().backlog.unwrap().facts, 2);
+    remote.set_away(false);
+    log.close().await.unwrap();
+    assert_eq!(shipped(&remote), names(0..2));
+}
+
+#[tokio::test]
 async fn what_a_stale_log_lost_and_the_spool_dropped_is_counted_and_named() {
     let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
     let small = || config(dir.path()).with_max_bytes(64 << 10);
