@@ -62,7 +62,17 @@ struct Checked<'a> {
     report: &'a StartupReport,
     /// What the log rests on, if that can be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
-    checks: Option<Vec<Check>>,
+    checks: Option<Vec<Looked>>,
+}
+
+/// One thing that the log rests on, or one of its parts.
+#[derive(Serialize)]
+struct Looked {
+    /// The kinds that live in the part, if the log has parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
+    #[serde(flatten)]
+    check: Check,
 }
 
 /// What a command looks at.
@@ -141,22 +151,26 @@ pub(crate) async fn run(
 }
 
 /// What the log rests on, or each of its parts; `None` if nothing can be said of any.
-async fn look_around(log: &Log) -> Result<Option<Vec<Check>>, Failure> {
+async fn look_around(log: &Log) -> Result<Option<Vec<Looked>>, Failure> {
     let mut checks = None;
-    for log in log.parts().map(|(_, part)| part).chain(log.parts().next().is_none().then_some(log)) {
-        let Some(checkup) = log.backend().checkup() else { continue };
-        match checkup.checks().await {
-            Ok(more) => checks.get_or_insert_with(Vec::new).extend(more),
-            // A part that is away was reported already, and must not hide the others.
-            Err(error) if checks.is_none() && log.parts().next().is_none() => return Err(error.into()),
-            Err(_) => {}
-        }
+    if let Some(checkup) = log.backend().checkup() {
+        let looked = checkup.checks().await?.into_iter().map(|check| Looked { part: None, check });
+        checks = Some(looked.collect());
+    }
+    for (kinds, part) in log.parts() {
+        let Some(checkup) = part.backend().checkup() else { continue };
+        let name = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+        // A part that is away was reported already, and must not hide the others.
+        let looked = checkup.checks().await.unwrap_or_default().into_iter();
+        let looked = looked.map(|check| Looked { part: Some(name.clone()), check });
+        checks.get_or_insert_with(Vec::new).extend(looked);
     }
     Ok(checks)
 }
 
-fn print_check(check: &Check, out: &mut Out) -> Result<(), Failure> {
-    out.line(&format!("{} {}: {}", check.verdict.as_str(), check.name, safe::text(&check.detail)))?;
+fn print_check(Looked { part, check }: &Looked, out: &mut Out) -> Result<(), Failure> {
+    let part = part.as_ref().map_or(String::new(), |part| format!("part {part}: "));
+    out.line(&format!("{part}{} {}: {}", check.verdict.as_str(), check.name, safe::text(&check.detail)))?;
     match &check.cure {
         Some(cure) => out.line(&format!("  cure: {}", safe::text(cure))),
         None => Ok(()),

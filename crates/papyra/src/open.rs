@@ -20,6 +20,9 @@ use crate::{
     units::{format_size, parse_duration, parse_size},
 };
 
+#[cfg(feature = "redis")]
+use crate::backend::redis::StoredLog;
+
 /// Opens the log at an address: `memory:`, `json:./facts.ndjson`, `rotating:./log`, or a bare path. See [`Dsn`] and [`Schemes`].
 ///
 /// ```
@@ -183,6 +186,8 @@ impl Schemes {
         BackupDir::new(directory, |backend, data, pieces| match (backend, pieces) {
             ("json", [piece]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(piece))))),
             ("rotating", _) => Some(Log::new(FileLog::new(FileConfig::rotating(data)))),
+            #[cfg(feature = "redis")]
+            ("redis", _) => Some(Log::new(StoredLog::new(data, pieces))),
             _ => None,
         })
     }

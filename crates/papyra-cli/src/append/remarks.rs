@@ -15,26 +15,27 @@ pub(super) fn tell(remarks: &[Entry], notes: &Notes) {
 }
 
 fn words(event: &Event) -> String {
-    let known = match event.event_type.as_str() {
-        "TailSettled" => event.payload.decode().ok().map(|Settled { offset, bytes }| {
-            format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
-        }),
-        "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
-        "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
-            format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
-        }),
-        "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
-        "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
-            format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
-        }),
-        "ServerSetBack" => event.payload.decode().ok().map(|SetBack { resent, lost }| {
-            format!("the server went backwards: {resent} facts were sent again, {lost} acknowledged facts are lost")
-        }),
-        "StreamReset" => event.payload.decode().ok().map(|Reset { stream }| {
-            format!("the stream `{stream}` was deleted or set back: what stood in it is gone")
-        }),
-        _ => None,
-    };
+    let known =
+        match event.event_type.as_str() {
+            "TailSettled" => event.payload.decode().ok().map(|Settled { offset, bytes }| {
+                format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
+            }),
+            "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
+            "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
+                format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
+            }),
+            "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
+            "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
+                format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
+            }),
+            "ServerSetBack" => event.payload.decode().ok().map(|SetBack { resent, lost }| {
+                format!("the server went backwards: {resent} facts were sent again, {lost} acknowledged facts are lost")
+            }),
+            "StreamReset" => event.payload.decode().ok().map(|Reset { stream }| {
+                format!("the stream `{stream}` was deleted or set back: what stood in it is gone")
+            }),
+            _ => None,
+        };
     known.unwrap_or_else(|| format!("the log says: {} {}", event.event_type, event.payload))
 }
 

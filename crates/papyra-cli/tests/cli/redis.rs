@@ -28,6 +28,80 @@ fn a_log_on_redis_is_appended_to_inspected_checked_and_compacted() {
 }
 
 #[test]
+fn a_part_on_redis_is_named_by_every_command() {
+    let server = Server::start();
+    let lab = Lab::new();
+    let url = server.url("prefix=papyra&system=cli");
+    let part = format!("part event, dead_letter: {url}");
+    let toml = format!("url = \"{url}\"\n[kind.audit]\nurl = \"rotating:audits?segment_records=2\"\n");
+    lab.write("papyra.toml", toml);
+    let audit = |n: u64| format!("{{\"kind\":\"audit\",\"total_actors\":{n},\"timestamp\":{}}}\n", 1_700_000_000 + n);
+    let facts: String = events(1..=6) + &(1..=6).map(audit).collect::<String>();
+    lab.run(&["append"], facts).lines();
+    assert_eq!(lab.run(&["inspect", "events"], "").lines().len(), 6);
+    assert_eq!(lab.run(&["inspect", "audits"], "").lines().len(), 6);
+    let json = |args: &[&str]| lab.run(&[args, &["-o", "json"]].concat(), "").json();
+    for command in [&["persistence", "scan"] as &[&str], &["persistence", "recover"], &["doctor", "run"]] {
+        let run = lab.run(command, "");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stdout.contains(&part) && run.stdout.contains("part audit: rotating:audits"), "{run:?}");
+        let json = json(command);
+        let logs: Vec<&str> =
+            json["parts"].as_array().unwrap().iter().map(|part| part["log"].as_str().unwrap()).collect();
+        assert!(logs.contains(&url.as_str()) && logs.contains(&"rotating:audits"), "{logs:?}");
+    }
+    server.client().call(["XADD", "papyra:cli:events", "*", "data", "no fact"]);
+    let scan = lab.run(&["persistence", "scan"], "");
+    assert_eq!(scan.code, Some(2), "{scan:?}");
+    assert!(
+        scan.stdout.contains(&format!("{part}\nFound 1 persistence anomalies:\n- CORRUPTED_LINE: papyra:cli:events"))
+    );
+    assert_eq!(lab.run(&["persistence", "compact", "--max-records", "2"], "").code, Some(2));
+    let quarantine = ["--recovery-mode", "quarantine", "--quarantine-dir", "q"];
+    let doctor = lab.run(&[&["doctor", "run", "--mode", "recover"], &quarantine[..]].concat(), "");
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    assert!(doctor.stdout.contains("quarantined papyra:cli:quarantine:papyra_cli_events"), "{doctor:?}");
+    // What a part rests on is said of that part.
+    let unsafe_part = "part event, dead_letter: warning persistence: ";
+    assert!(doctor.stdout.contains(unsafe_part), "{doctor:?}");
+    assert_eq!(json(&["doctor", "run"])["checks"][0]["part"], "event, dead_letter");
+    let compacted = json(&["persistence", "compact", "--max-records", "2"]);
+    assert_eq!((&compacted["before_records"], &compacted["after_records"]), (&12.into(), &4.into()), "{compacted}");
+    let delivered = lab.run(&["groups", "read", "--group", "g", "--consumer", "c"], "");
+    assert_eq!(delivered.lines().len(), 2);
+    let refused = lab.run(&["groups", "read", "--group", "g", "--consumer", "c", "--kind", "audit"], "");
+    assert!(refused.code == Some(0) && refused.stderr.contains("consumer groups"), "{refused:?}");
+    let inspect = lab.run(&["persistence", "inspect"], "");
+    assert!(inspect.stdout.contains(&part) && inspect.stdout.contains("events_sampled: 2"), "{inspect:?}");
+}
+
+#[test]
+fn a_log_on_redis_is_backed_up_verified_and_restored() {
+    let server = Server::start();
+    on(&server, &["append"], &events(1..=5)).lines();
+    on(&server, &["groups", "read", "--group", "g", "--consumer", "c", "--count", "2"], "").lines();
+    let lab = Lab::new();
+    let created = lab.run(&["backup", "create", "--to", "b", "--url", &server.url("system=cli")], "");
+    assert!(created.lines().contains(&"  entries: 5"), "{created:?}");
+    assert_eq!(lab.run(&["backup", "verify", "b"], "").code, Some(0));
+    let restored = lab.run(&["backup", "restore", "b", "--to", &server.url("system=again")], "");
+    assert!(restored.lines().contains(&"  entries: 5"), "{restored:?}");
+    let url = server.url("system=again");
+    assert_eq!(lab.run(&["inspect", "events", "--url", &url], "").lines().len(), 5);
+    let pending = lab.run(&["groups", "read", "--group", "g", "--consumer", "c", "--pending", "--url", &url], "");
+    assert_eq!(pending.lines().len(), 2);
+    let again = lab.run(&["backup", "restore", "b", "--to", &url], "");
+    assert_eq!(again.code, Some(73), "{again:?}");
+    // A path is no place for streams.
+    let path = lab.run(&["backup", "restore", "b", "--to", "file.ndjson"], "");
+    assert_eq!(path.code, Some(78), "{path:?}");
+    let piece = std::fs::read_dir(lab.path("b")).unwrap().next().unwrap().unwrap().path().join("data/events.ndjson");
+    let text = std::fs::read_to_string(&piece).unwrap();
+    std::fs::write(&piece, text.replace("Event3", "Event9")).unwrap();
+    assert_eq!(lab.run(&["backup", "verify", "b"], "").code, Some(6));
+}
+
+#[test]
 fn the_doctor_names_what_the_log_rests_on_in_text_and_in_json() {
     let server = Server::start();
     on(&server, &["append"], &events(1..=1)).lines();

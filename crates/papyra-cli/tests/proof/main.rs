@@ -22,6 +22,7 @@ mod moved;
 mod parts;
 mod power;
 mod python;
+mod redis;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]
 mod redis_lab;
 mod spool;

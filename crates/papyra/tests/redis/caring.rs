@@ -136,6 +136,18 @@ async fn a_sample_looks_at_the_newest_alone() {
 }
 
 #[tokio::test]
+async fn a_sample_of_streams_of_unlike_length_finds_nothing_in_a_sound_log() {
+    let server = Server::start();
+    let log = log(&server);
+    log.append(&facts(0, 30)).await.unwrap();
+    let events: Vec<_> = (0..60).map(|n| crate::facts::fact(n * 3)).collect();
+    log.append(&events).await.unwrap();
+    log.append(&facts(30, 3)).await.unwrap();
+    let report = log.scan(ScanOptions::default().with_sample(8)).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.anomalies);
+}
+
+#[tokio::test]
 async fn entries_of_the_python_papyra_are_read_and_kept() {
     let server = Server::start();
     let log = log(&server);

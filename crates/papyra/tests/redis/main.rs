@@ -1,5 +1,8 @@
 //! Logs on Redis, tried on real servers: child processes of the tests.
 
+mod backups;
+mod beside;
+mod busy;
 mod caring;
 mod checkups;
 mod conforming;

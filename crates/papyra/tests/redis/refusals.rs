@@ -112,6 +112,15 @@ async fn where_scripts_are_forbidden_facts_are_added_by_plain_commands() {
     there.sort();
     assert_eq!(there, (0..33).collect::<Vec<_>>());
     assert!(log.scan(papyra::ScanOptions::deep()).await.unwrap().is_clean());
+    let other = Log::new(RedisLog::new(
+        config(server.port())
+            .with_system("other")
+            .unwrap()
+            .with_login(Some("papyra".to_owned()), Some("word".to_owned())),
+    ));
+    server.client().call(["RPUSH", "papyra:other:dead_letters", "x"]);
+    assert_eq!(refused(&other).await.kind(), ErrorKind::Corrupt);
+    assert_eq!(server.client().call(["EXISTS", "papyra:other:events"]).number(), 0);
     let checks = log.backend().checkup().unwrap().checks().await.unwrap();
     let scripts = checks.iter().find(|check| check.name == "scripts").unwrap();
     assert_eq!(scripts.verdict, papyra::checkup::CheckVerdict::Warning);

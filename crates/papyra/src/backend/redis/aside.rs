@@ -2,7 +2,7 @@
 
 use redis::Pipeline;
 
-use super::{connection::Answers, keys::Stream, pass::Bad, server::Server, trouble::Trouble};
+use super::{connection::Answers, findings::Bad, keys::Stream, server::Server, state::State, trouble::Trouble};
 use crate::{Clock, Result, SystemClock, Timestamp};
 
 /// Entries that go together.
@@ -61,6 +61,7 @@ impl<'a> Aside<'a> {
                     pipeline.ignore();
                 }
             }
+            State::cares(&mut pipeline, self.server, stream);
             pipeline.cmd("XDEL").arg(key);
             for bad in &bad {
                 pipeline.arg(bad.raw.id.to_string());

@@ -6,7 +6,6 @@ use super::{keys::Stream, reply, server::Server, state};
 use crate::{
     Clock, ErrorKind, Result, SystemClock, Timestamp,
     checkup::{Check, CheckVerdict},
-    units::format_size,
 };
 
 /// A clock that differs by more makes `--since` and ages surprising.
@@ -192,7 +191,7 @@ fn memory(info: &Value) -> Check {
     };
     let (limit, whose) = match (most, number("total_system_memory")) {
         (0, Some(system)) => (system, "of the machine's"),
-        (0, None) => return Check::ok(name, format!("{} are used, without a limit", format_size(used))),
+        (0, None) => return Check::ok(name, format!("{} are used, without a limit", rounded(used))),
         (most, _) => (most, "of maxmemory's"),
     };
     let detail = format!("{} {whose} {} are used", rounded(used), rounded(limit));
@@ -206,10 +205,13 @@ fn memory(info: &Value) -> Check {
     Check::ok(name, detail)
 }
 
-/// A size for people, who want no more than three digits.
+/// A size for people, who want no more than a few digits.
 fn rounded(bytes: u64) -> String {
-    let unit = [30, 20, 10].into_iter().find(|unit| bytes >> unit >= 10).unwrap_or(0);
-    format_size(bytes >> unit << unit)
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >> unit >= 10) {
+        Some((unit, name)) => format!("{}{name}", bytes >> unit),
+        None => format!("{bytes}B"),
+    }
 }
 
 async fn scripts(server: &Server) -> Result<Check> {

@@ -1,6 +1,6 @@
 //! Compaction: what retention hides is taken out of the streams, beside their writers and readers.
 
-use redis::Cmd;
+use redis::{Cmd, Pipeline};
 
 use super::{
     floors,
@@ -11,6 +11,7 @@ use super::{
     pass::{How, Passed, pass},
     recover::certify,
     server::Server,
+    state::State,
 };
 use crate::{CompactionConfig, CompactionReport, Cut, Error, ErrorKind, Order, Position, Result, ScanReport};
 
@@ -145,7 +146,7 @@ impl<'a> Work<'a> {
     async fn trim(&self, stream: Stream, upto: Id) -> Result<()> {
         let mut command = redis::cmd("XTRIM");
         command.arg(self.server.keys().stream(stream)).arg("MINID").arg("=").arg(upto.next().to_string());
-        self.send(&command).await
+        self.send(stream, command).await
     }
 
     async fn delete(&self, stream: Stream, ids: &[Id]) -> Result<()> {
@@ -157,10 +158,13 @@ impl<'a> Work<'a> {
         for id in ids {
             command.arg(id.to_string());
         }
-        self.send(&command).await
+        self.send(stream, command).await
     }
 
-    async fn send(&self, command: &Cmd) -> Result<()> {
-        self.server.call("compact", command).await.map(drop)
+    async fn send(&self, stream: Stream, command: Cmd) -> Result<()> {
+        let mut pipeline = Pipeline::new();
+        State::cares(pipeline.atomic(), self.server, stream);
+        pipeline.add_command(command);
+        self.server.transact("compact", &pipeline).await.map(drop)
     }
 }

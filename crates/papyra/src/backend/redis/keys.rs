@@ -33,6 +33,10 @@ impl Stream {
         }
     }
 
+    pub(super) fn named(name: &str) -> Option<Stream> {
+        Stream::ALL.into_iter().find(|stream| stream.name() == name)
+    }
+
     pub(super) fn index(self) -> usize {
         self as usize
     }

@@ -154,6 +154,9 @@ impl Work {
         let connecting = async {
             let mut connection = self.server.dedicated(Answers::Soon).await?;
             let promise = Promise::of(self.server.config(), &mut connection, self.server.address()).await?;
+            if self.way == Way::Plain {
+                plain::must_be_streams(&mut connection, &self.server, self.lane).await?;
+            }
             Ok::<_, Trouble>((connection, promise))
         };
         match connecting.await {
@@ -234,7 +237,8 @@ impl Work {
                 if self.way != Way::Plain && Trouble::forbids_scripts(&error) {
                     let log = self.server.address();
                     tracing::warn!(target: "papyra", log, "scripts are forbidden: facts may be doubled after an outage");
-                    self.way = Way::Plain;
+                    // What the script looks at first has to be looked at on a new connection.
+                    (self.way, self.connection) = (Way::Plain, None);
                     return self.flights.forget();
                 }
                 return self.failed(Trouble::of(&error, "append to", self.server.address()));

@@ -4,13 +4,16 @@
 //! one connection for commands that a `Server` keeps. Nothing here knows the client beyond `connection`, `reply`, `script`,
 //! `trouble` and the commands themselves.
 
+mod apart;
 mod aside;
 mod backoff;
+mod backup;
 mod batch;
 mod checks;
 mod compact;
 mod config;
 mod connection;
+mod findings;
 mod flight;
 mod floors;
 mod groups;
@@ -19,6 +22,7 @@ mod id;
 mod judge;
 mod keys;
 mod lane;
+mod marks;
 mod merge;
 mod news;
 mod page;
@@ -28,12 +32,15 @@ mod promise;
 mod reader;
 mod recover;
 mod reply;
+mod restore;
 mod script;
 mod sequence;
 mod server;
 mod setback;
 mod ship;
 mod state;
+mod stored;
+mod stored_log;
 mod trouble;
 mod writer;
 
@@ -43,11 +50,16 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use config::RedisConfig;
+pub(crate) use stored_log::StoredLog;
 
-use self::{batch::Encoded, groups::RedisGroups, news::News, pass::How, server::Server, ship::Ship, writer::Writer};
+use self::{
+    apart::apart, batch::Encoded, groups::RedisGroups, news::News, pass::How, server::Server, ship::Ship,
+    writer::Writer,
+};
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind, Fact,
-    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Copied, EntryStream, Error,
+    ErrorKind, Fact, PieceSink, Position, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions,
+    ScanReport, Stored,
     checkup::{Check, Checkup},
     shipping::Shipping,
 };
@@ -186,6 +198,24 @@ impl Backend for RedisLog {
 
     fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
         Some(&self.groups)
+    }
+
+    fn backups(&self) -> Option<&dyn Backups> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Backups for RedisLog {
+    async fn copy(&self, mut sink: Box<dyn PieceSink>) -> Result<Copied> {
+        let work = move |server: Server| async move { backup::copy(&server, &mut *sink).await };
+        apart("papyra-backup", &self.server, work).await
+    }
+
+    async fn restore(&self, from: Stored) -> Result<Restored> {
+        let report = self.report();
+        let work = move |server: Server| async move { restore::restore(&server, &from, report).await };
+        apart("papyra-restore", &self.server, work).await
     }
 }
 

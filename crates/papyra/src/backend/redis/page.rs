@@ -8,7 +8,7 @@ use super::{id::Id, keys::Stream, reply, server::Server};
 use crate::{Error, ErrorKind, Order, Result};
 
 /// Entries of the first page, and of the largest. A page of entries as large as they may be must fit into memory.
-const FIRST: usize = 16;
+pub(super) const FIRST: usize = 16;
 const MOST: usize = 512;
 /// A page is made larger as long as it has fewer bytes.
 const BYTES: usize = 512 << 10;
@@ -25,6 +25,11 @@ impl Raw {
     /// The field that holds the fact.
     pub(super) fn data(&self) -> Option<&[u8]> {
         self.fields.iter().find(|(name, _)| name == b"data").map(|(_, value)| value.as_slice())
+    }
+
+    /// What it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     pub(super) fn parse(value: &Value) -> Option<Raw> {
@@ -53,6 +58,15 @@ fn range_back(key: &str, from: Id, upto: Id, count: usize) -> Cmd {
 /// The entries of an answer.
 pub(super) fn entries(value: &Value) -> Option<Vec<Raw>> {
     reply::parts(value)?.iter().map(Raw::parse).collect()
+}
+
+/// How many entries the next page has, if one of so many took so many bytes.
+pub(super) fn next_count(count: usize, bytes: usize) -> usize {
+    match bytes {
+        bytes if bytes > 2 * BYTES => (count / 4).max(1),
+        bytes if bytes < BYTES => (count * 2).min(MOST),
+        _ => count,
+    }
 }
 
 /// A way through one stream.
@@ -91,13 +105,7 @@ impl Pages {
                 (None, _) => None,
             };
             self.left = self.left.filter(|(from, upto)| from <= upto);
-            let bytes: usize =
-                page.iter().flat_map(|raw| &raw.fields).map(|(name, value)| name.len() + value.len()).sum();
-            self.count = match bytes {
-                bytes if bytes > 2 * BYTES => (self.count / 4).max(1),
-                bytes if bytes < BYTES => (self.count * 2).min(MOST),
-                _ => self.count,
-            };
+            self.count = next_count(self.count, page.iter().map(Raw::bytes).sum());
             self.ready = page.into();
         }
         Ok(self.ready.front().map(|raw| raw.id))

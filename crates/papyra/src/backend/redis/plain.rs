@@ -5,7 +5,28 @@ use std::future::Future;
 
 use redis::{RedisError, Value};
 
-use super::{batch::Batch, config::RedisConfig, connection::Connection, flight::Landed, id::Id, keys::Keys, reply};
+use super::{
+    batch::Batch,
+    config::RedisConfig,
+    connection::Connection,
+    flight::Landed,
+    id::Id,
+    keys::{Keys, Lane},
+    reply,
+    server::Server,
+    trouble::Trouble,
+};
+
+/// A key of another type would refuse its part of a batch, and the rest would be added. So they are looked at before; only
+/// who makes such a key while we are connected still tears a batch.
+pub(super) async fn must_be_streams(connection: &mut Connection, server: &Server, lane: Lane) -> Result<(), Trouble> {
+    for stream in lane.streams() {
+        let mut command = redis::cmd("XLEN");
+        command.arg(server.keys().stream(*stream));
+        connection.send(&command).await.map_err(|error| Trouble::of(&error, "append to", server.address()))?;
+    }
+    Ok(())
+}
 
 /// The batch on its way, between `MULTI` and `EXEC`.
 pub(super) fn flight(

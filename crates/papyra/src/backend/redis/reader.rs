@@ -19,7 +19,7 @@ use super::{
     keys::Stream,
     merge::Merge,
     server::Server,
-    state::{self, State},
+    state::{Moment, State},
 };
 use crate::{Entry, EntryStream, Error, Origin, ReadOptions, Result, codec};
 
@@ -48,10 +48,11 @@ impl Reader {
     /// Where to read. What is added later is not read.
     async fn begin(&mut self) -> Result<Merge> {
         let server = &self.server;
-        let top = async |stream| Ok::<_, Error>((stream, state::top(server, stream).await?.map(|top| top.last)));
-        let [a, b, c] = Stream::ALL;
-        let tops = tokio::try_join!(top(a), top(b), top(c))?;
-        let tops = [tops.0, tops.1, tops.2];
+        let moment = Moment::of(server).await?;
+        if let Some((_, error)) = moment.foreign.iter().find(|(stream, _)| self.is_wanted(*stream)) {
+            return Err(error.clone());
+        }
+        let tops = Stream::ALL.map(|stream| (stream, moment.tops[stream.index()].map(|top| top.last)));
         let highest = tops.iter().filter_map(|(_, top)| *top).max().unwrap_or_default();
         let after = self.options.after.map(Id::from);
         if let (Some(after), Some(position)) = (after, self.options.after)
@@ -64,7 +65,7 @@ impl Reader {
             let Some(top) = top.filter(|_| self.is_wanted(stream)) else { continue };
             let mut from = after.map_or(Id::default(), Id::next);
             if let Some(since) = self.options.since {
-                from = from.max(self.oldest(stream, since).await?);
+                from = from.max(oldest(&moment.states[stream.index()], since));
             }
             // Of the highest possible id there is no next one, and nothing behind it.
             if after.is_none_or(|after| from > after) {
@@ -77,15 +78,6 @@ impl Reader {
     fn is_wanted(&self, stream: Stream) -> bool {
         // An entry in the stream of another kind is damage, and skipped by whoever asks for its kind.
         self.options.kinds.is_empty() || self.options.kinds.iter().any(|kind| Stream::of(*kind) == stream)
-    }
-
-    /// The lowest id that a fact of this time can have: it was added at its time or later, or earlier by as much as facts
-    /// were ahead of the server's clock.
-    async fn oldest(&self, stream: Stream, since: f64) -> Result<Id> {
-        let state = State::read(&self.server, self.server.keys().lane(stream)).await?;
-        let Some(ahead) = state.ahead else { return Ok(Id::default()) };
-        let ms = (since - ahead.max(MARGIN)) * 1000.0 - 1.0;
-        Ok(Id { ms: if ms > 0.0 { ms as u64 } else { 0 }, n: 0 })
     }
 
     /// The next entries; none at the end.
@@ -129,6 +121,14 @@ fn origin(line: &[u8]) -> Option<Origin> {
     let signature = codec::signature(line)?;
     let writer = uuid::Uuid::parse_str(signature.writer).ok()?;
     Some(Origin::new(writer.as_u128(), signature.seq))
+}
+
+/// The lowest id that a fact of this time can have: it was added at its time or later, or earlier by as much as facts were
+/// ahead of the server's clock.
+fn oldest(state: &State, since: f64) -> Id {
+    let Some(ahead) = state.ahead else { return Id::default() };
+    let ms = (since - ahead.max(MARGIN)) * 1000.0 - 1.0;
+    Id { ms: if ms > 0.0 { ms as u64 } else { 0 }, n: 0 }
 }
 
 type Reply = (Box<Reader>, Result<VecDeque<Entry>>);

@@ -1,6 +1,6 @@
 //! The script that adds a batch exactly once: how it is called, and what it answers.
 
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 use redis::{Cmd, Value};
 use uuid::Uuid;
@@ -122,6 +122,12 @@ impl Marked {
     }
 }
 
+impl fmt::Display for Marked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:08x} {}", self.seq, self.crc, self.id)
+    }
+}
+
 /// A stream whose last id is below what was written to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reset {
@@ -168,7 +174,8 @@ mod tests {
     fn a_mark_and_a_reset_read_back() {
         let id = Id { ms: 1763620000123, n: 7 };
         let mark = Marked { seq: 12, crc: 0xffa52fd4, id };
-        assert_eq!(Marked::parse(&format!("12 {:08x} {id}", mark.crc)), Some(mark));
+        assert_eq!(mark.to_string(), format!("12 ffa52fd4 {id}"));
+        assert_eq!(Marked::parse(&mark.to_string()), Some(mark));
         assert_eq!(Marked::parse(""), None);
         let reset = Reset { key: "a b:events".to_owned(), now: Id::default(), before: id };
         assert_eq!(Reset::parse(&format!("a b:events 0-0 {id}")), Some(reset));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::{
     sync::Mutex,
     time::{Duration, Instant, sleep},
@@ -125,6 +125,18 @@ impl Server {
 
     /// The same as [`call`](Self::call) with what failed, for whoever wants to know why.
     pub(super) async fn try_call(&self, doing: &str, command: &Cmd) -> Result<Value, Trouble> {
+        self.try_send(doing, &Sent::One(command)).await
+    }
+
+    /// The same as [`call`](Self::call) for commands that are done together, or one behind the other. Gives each answer.
+    pub(super) async fn transact(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        match self.try_send(doing, &Sent::All(pipeline)).await.map_err(Trouble::into_error)? {
+            Value::Array(answers) => Ok(answers),
+            answer => Ok(vec![answer]),
+        }
+    }
+
+    async fn try_send(&self, doing: &str, sent: &Sent<'_>) -> Result<Value, Trouble> {
         let (began, mut backoff) = (Instant::now(), Backoff::new());
         let mut was_there = self.0.current.lock().await.generation > 0;
         loop {
@@ -133,7 +145,7 @@ impl Server {
                 Ok((mut connection, generation)) => {
                     was_there = true;
                     // The client has a limit of its own, but not while it looks for a node of a cluster.
-                    let answer = tokio::time::timeout(2 * PATIENCE, connection.send(command)).await;
+                    let answer = tokio::time::timeout(2 * PATIENCE, sent.over(&mut connection)).await;
                     let trouble = match answer {
                         Ok(Ok(value)) => return Ok(value),
                         Ok(Err(error)) => Trouble::of(&error, doing, &self.0.address),
@@ -149,6 +161,21 @@ impl Server {
                 return Err(trouble);
             }
             sleep(backoff.next()).await;
+        }
+    }
+}
+
+/// What is sent and may be sent twice.
+enum Sent<'a> {
+    One(&'a Cmd),
+    All(&'a Pipeline),
+}
+
+impl Sent<'_> {
+    async fn over(&self, connection: &mut Connection) -> Result<Value, RedisError> {
+        match self {
+            Sent::One(command) => connection.send(command).await,
+            Sent::All(pipeline) => connection.send_all(pipeline).await.map(Value::Array),
         }
     }
 }

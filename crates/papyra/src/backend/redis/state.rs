@@ -1,6 +1,6 @@
-//! What a log's lanes know of themselves, and how far their streams have got.
+//! What a log's lanes know of themselves, and how far their streams have got: all at one moment.
 
-use redis::Value;
+use redis::{Cmd, Pipeline, Value};
 
 use super::{
     id::Id,
@@ -18,18 +18,36 @@ pub(super) struct State {
     pub(super) ahead: Option<f64>,
     /// Up to this id, gaps in the numbers of writers are what compaction or recovery left.
     pub(super) gaps_through: Option<Id>,
+    /// How often compaction or recovery took something out.
+    pub(super) care: u64,
+    /// The log's own name, if it has one.
+    pub(super) log: Option<String>,
+    /// The highest id that was ever given in the lane.
+    pub(super) last: Option<Id>,
 }
 
 impl State {
-    pub(super) async fn read(server: &Server, lane: Lane) -> Result<State> {
+    fn question(key: String) -> Cmd {
         let mut command = redis::cmd("HMGET");
-        command.arg(server.keys().state(lane)).arg("ahead").arg("gaps_through");
-        let value = server.call("read", &command).await?;
-        let text = |at: usize| reply::parts(&value).and_then(|parts| reply::text(parts.get(at)?));
-        Ok(State {
+        command.arg(key).arg("ahead").arg("gaps_through").arg("care").arg("log").arg("last");
+        command
+    }
+
+    fn parse(answer: &Value) -> State {
+        let text = |at: usize| reply::parts(answer).and_then(|parts| reply::text(parts.get(at)?));
+        State {
             ahead: text(0).and_then(|text| text.parse().ok()).filter(|ahead: &f64| ahead.is_finite()),
             gaps_through: text(1).and_then(Id::parse),
-        })
+            care: text(2).and_then(|text| text.parse().ok()).unwrap_or_default(),
+            log: text(3).filter(|name| !name.is_empty()).map(str::to_owned),
+            last: text(4).and_then(Id::parse),
+        }
+    }
+
+    /// The command that counts that something is taken out. It goes with whatever does it, in one step.
+    pub(super) fn cares(pipeline: &mut Pipeline, server: &Server, stream: Stream) {
+        let keys = server.keys();
+        pipeline.cmd("HINCRBY").arg(keys.state(keys.lane(stream))).arg("care").arg(1);
     }
 }
 
@@ -42,32 +60,84 @@ pub(super) struct Top {
     pub(super) entries: u64,
     /// Entries before this one may have been dropped; the lowest id if none ever was.
     pub(super) front: Id,
+    /// How many entries were ever added. Servers before 7.0 do not count that.
+    pub(super) added: Option<u64>,
+    /// The highest id that was ever deleted, but for those at the front.
+    pub(super) deleted: Option<Id>,
 }
 
-/// How far a stream has got; `None` if it does not exist.
-///
-/// # Errors
-/// `Corrupt` if the key holds something else.
-pub(super) async fn top(server: &Server, stream: Stream) -> Result<Option<Top>> {
-    let key = server.keys().stream(stream);
-    let mut command = redis::cmd("XINFO");
-    command.arg("STREAM").arg(key);
-    let value = match server.try_call("read", &command).await {
-        Ok(value) => value,
-        Err(trouble) if is_missing(&trouble) => return Ok(None),
-        Err(trouble) => return Err(trouble.into_error()),
-    };
-    let not_understood =
-        || Error::new(ErrorKind::Internal, format!("what the server says of the stream `{key}` is not understood"));
-    let last = reply::named(&value, "last-generated-id").and_then(reply::text).and_then(Id::parse);
-    let entries = reply::named(&value, "length").and_then(reply::number);
-    let (last, entries) = (last.ok_or_else(not_understood)?, entries.ok_or_else(not_understood)?);
-    let first = reply::named(&value, "first-entry").and_then(reply::parts);
-    let first = first.and_then(|entry| Id::parse(reply::text(entry.first()?)?));
-    // Servers before 7.0 do not count what was added.
-    let whole = reply::named(&value, "entries-added").and_then(reply::number) == Some(entries);
-    let front = if whole { Id::default() } else { first.unwrap_or(last) };
-    Ok(Some(Top { last, entries, front }))
+impl Top {
+    fn parse(answer: &Value) -> Option<Top> {
+        let id = |name: &str| reply::named(answer, name).and_then(reply::text).and_then(Id::parse);
+        let (last, entries) = (id("last-generated-id")?, reply::named(answer, "length").and_then(reply::number)?);
+        let first = reply::named(answer, "first-entry").and_then(reply::parts);
+        let first = first.and_then(|entry| Id::parse(reply::text(entry.first()?)?));
+        let added = reply::named(answer, "entries-added").and_then(reply::number);
+        let front = if added == Some(entries) { Id::default() } else { first.unwrap_or(last) };
+        Some(Top { last, entries, front, added, deleted: id("max-deleted-entry-id") })
+    }
+}
+
+/// A log at one moment. In a cluster without hash tag it is a moment for each kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moment {
+    /// How far each stream had got; `None` if it did not exist, or is none.
+    pub(super) tops: [Option<Top>; 3],
+    /// What stands beside each stream.
+    pub(super) states: [State; 3],
+    /// Streams whose key holds something else, and what the server says then.
+    pub(super) foreign: Vec<(Stream, Error)>,
+}
+
+impl Moment {
+    /// Asks for everything of a lane in one step: no batch is seen by half.
+    pub(super) async fn of(server: &Server) -> Result<Moment> {
+        let (keys, mut moment) = (server.keys(), Moment::default());
+        for lane in keys.lanes() {
+            let mut pipeline = Pipeline::new();
+            // A stream that does not exist is an error to the server, and not to us.
+            pipeline.atomic().ignore_errors().add_command(State::question(keys.state(*lane)));
+            for stream in lane.streams() {
+                pipeline.cmd("XINFO").arg("STREAM").arg(keys.stream(*stream));
+            }
+            let mut answers = server.transact("read", &pipeline).await?.into_iter();
+            let told = |answer: Option<Value>| answer.unwrap_or(Value::Nil).extract_error();
+            let failed = |error| Trouble::of(&error, "read", server.address());
+            let state = told(answers.next()).map_err(|error| failed(error).into_error())?;
+            for stream in lane.streams() {
+                moment.states[stream.index()] = State::parse(&state);
+                match told(answers.next()).map_err(failed) {
+                    Ok(answer) => {
+                        let not_understood =
+                            format!("what the server says of the stream `{}` is not understood", keys.stream(*stream));
+                        let top = Top::parse(&answer).ok_or_else(|| Error::new(ErrorKind::Internal, not_understood))?;
+                        moment.tops[stream.index()] = Some(top);
+                    }
+                    Err(trouble) if is_missing(&trouble) => {}
+                    Err(trouble) if trouble.error().kind() == ErrorKind::Corrupt => {
+                        moment.foreign.push((*stream, trouble.into_error()));
+                    }
+                    Err(trouble) => return Err(trouble.into_error()),
+                }
+            }
+        }
+        Ok(moment)
+    }
+
+    /// Whether nothing at all has a key of the log's streams.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tops.iter().all(Option::is_none) && self.foreign.is_empty()
+    }
+
+    /// Up to which id gaps are no findings that a stream of this lane shows: what is missing may have stood in any stream of
+    /// the lane, and before the front of one of them it was dropped there.
+    pub(super) fn explained(&self, lane: Lane) -> Id {
+        let of_stream = |stream: &Stream| {
+            let front = self.tops[stream.index()].map(|top| top.front);
+            front.max(self.states[stream.index()].gaps_through)
+        };
+        lane.streams().iter().filter_map(of_stream).max().unwrap_or_default()
+    }
 }
 
 /// What kind of thing a key holds: `none`, `stream`, `list`…

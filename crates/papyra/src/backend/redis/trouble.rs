@@ -29,6 +29,10 @@ pub(super) enum After {
 impl Trouble {
     /// What a client's error means. `doing` is what was done, such as `append to`; `log` its address without a password.
     pub(super) fn of(error: &RedisError, doing: &str, log: &str) -> Trouble {
+        // Of commands that were sent together, the first that failed tells why.
+        let all = error.clone().into_server_errors();
+        let first: Option<RedisError> = all.and_then(|all| all.first().map(|(_, first)| first.clone().into()));
+        let error = first.as_ref().unwrap_or(error);
         let code = error.code().unwrap_or_default();
         let (after, unknown, kind, cure) = match error.kind() {
             Kind::Io | Kind::Parse => (After::Reconnect, true, ErrorKind::Unavailable, Some(LOOK)),
