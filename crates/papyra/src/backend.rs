@@ -5,8 +5,9 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Backlog, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part, Position,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
+    Backlog, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part,
+    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup,
+    shipping::Shipping,
 };
 
 pub mod file;

@@ -72,7 +72,8 @@ pub(crate) fn spool_size(bytes: u64) -> Result<u64> {
     if bytes >= LEAST_SPOOL {
         return Ok(bytes);
     }
-    Err(Error::new(ErrorKind::Config, format!("{} is less than {}", format_size(bytes), format_size(LEAST_SPOOL))))
+    Err(Error::new(ErrorKind::Config, format!("{} is less than {}", format_size(bytes), format_size(LEAST_SPOOL)))
+        .with_cure("a spool needs room for an outage: write `1GiB`"))
 }
 
 /// The schemes whose body is a path.

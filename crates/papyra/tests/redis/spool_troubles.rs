@@ -180,12 +180,16 @@ async fn the_doctor_names_what_waits_and_who_does_not_ship_it() {
     let log = spooled(server.port(), &dir, "spool");
     log.append(&facts(0..3)).await.unwrap();
     drained(&log).await;
+    let cursor = dir.path().join("spool/1.shipped");
+    until("the cursor is written", || std::fs::read_to_string(&cursor).is_ok_and(|text| text.contains("\"seq\":3")))
+        .await;
     server.kill();
     log.append(&facts(3..5)).await.unwrap();
     let port = server.port();
     let checks = async || spooled(port, &dir, "spool").backend().checkup().unwrap().checks().await.unwrap();
     let found = checks().await;
-    let verdict = |name: &str| found.iter().find(|check| check.name == name).map(|check| (check.verdict, &check.detail));
+    let verdict =
+        |name: &str| found.iter().find(|check| check.name == name).map(|check| (check.verdict, &check.detail));
     let (spool, detail) = verdict("spool").unwrap();
     assert_eq!(spool, CheckVerdict::Ok, "{found:?}");
     assert!(detail.contains("2 facts in"), "{detail}");

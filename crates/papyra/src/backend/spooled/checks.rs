@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use super::{shared::Shared, waiting};
-use crate::{
-    Backlog, ErrorKind, Result,
-    backend::file::lock,
-    checkup::Check,
-    units::format_size,
-};
+use crate::{Backlog, ErrorKind, Result, backend::file::lock, checkup::Check};
 
 /// A spool is nearly full that has used more than so many quarters of its room.
 const QUARTERS: u64 = 3;
@@ -34,7 +29,11 @@ pub(super) async fn all(shared: &Arc<Shared>) -> Result<Vec<Check>> {
     }
     checks.extend(trouble.map(|error| match error.kind() {
         ErrorKind::Unavailable => Check::unknown("server", error.to_string()),
-        _ => Check::warning("server", error.to_string(), error.cure().unwrap_or("facts wait in the spool until this is mended")),
+        _ => Check::warning(
+            "server",
+            error.to_string(),
+            error.cure().unwrap_or("facts wait in the spool until this is mended"),
+        ),
     }));
     checks.extend(remote);
     Ok(checks)
@@ -49,8 +48,12 @@ fn depth(shared: &Shared, backlog: &Backlog) -> Result<Check> {
     let held = shared.edition()?.map_or(0, |(edition, _)| edition.bytes());
     let most = shared.config.max_bytes;
     if held > most / 4 * QUARTERS {
-        let detail = format!("{waits}, which takes {} of {}", format_size(held), format_size(most));
-        return Ok(Check::warning("spool", detail, "look why they are not shipped, or raise the spool's `max_bytes`: a full spool takes no facts"));
+        let detail = format!("{waits}, which takes {} % of its room", held.saturating_mul(100) / most.max(1));
+        return Ok(Check::warning(
+            "spool",
+            detail,
+            "look why they are not shipped, or raise the spool's `max_bytes`: a full spool takes no facts",
+        ));
     }
     if !lock::is_held(&shared.config.lock()) {
         return Ok(Check::warning(

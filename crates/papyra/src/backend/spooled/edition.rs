@@ -158,8 +158,7 @@ impl Draft {
         cursor.write(&cursor_of(&config.path, self.number))?;
         let directory = config.path.join(self.number.to_string());
         fs::rename(&self.directory, &directory).map_err(|error| Error::io("rename", &self.directory, error))?;
-        disk::sync_directory_of(&directory)
-            .map_err(|error| Error::io("sync the directory of", &directory, error))?;
+        disk::sync_directory_of(&directory).map_err(|error| Error::io("sync the directory of", &directory, error))?;
         let (mut edition, _) = Edition::at(config, self.number)?;
         let last = edition.open(cursor).await?;
         Ok((edition, last))

@@ -27,8 +27,8 @@ pub use config::SpoolConfig;
 
 use self::shared::Shared;
 use crate::{
-    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind, Fact,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind,
+    Fact, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
     checkup::{Check, Checkup},
 };
 

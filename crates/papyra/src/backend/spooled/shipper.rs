@@ -35,6 +35,8 @@ const MAX_BYTES: usize = 1 << 20;
 /// The first wait before another try, and the longest; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the cursor is written down.
+const NOTE: Duration = Duration::from_secs(1);
 
 /// Starts the thread, which opens the spool.
 pub(super) fn start(shared: Arc<Shared>) -> Result<()> {
@@ -73,7 +75,11 @@ impl Drop for Epitaph {
 }
 
 async fn run(shared: &Arc<Shared>) {
-    let mut shipper = match Shipper::open(shared).await {
+    let opened = match Shipper::open(shared).await {
+        Ok(mut shipper) => shipper.fork_if_set_back().await.map(|()| shipper),
+        Err(error) => Err(error),
+    };
+    let mut shipper = match opened {
         Ok(shipper) => shipper,
         Err(error) => {
             shared.phase.send_replace(Phase::Failed(error));
@@ -102,6 +108,8 @@ struct Shipper<'a> {
     batch: Vec<Line>,
     /// When the remote log's mark was compared with what we know.
     met: Option<Instant>,
+    /// The cursor that was written down last, and when.
+    noted: (u64, Instant),
     /// The error that was told last, so that it is told once.
     told: Option<ErrorKind>,
     trimming: trim::Trimming,
@@ -132,12 +140,23 @@ impl<'a> Shipper<'a> {
         let synced = edition.open(&mut cursor).await?;
         edition.remove_others()?;
         let outgoing = edition.outgoing(cursor.seq);
+        let noted = (cursor.seq, Instant::now());
         let mut state = shared.state();
         (state.synced, state.cursor, state.offset) = (synced, cursor, 0);
         drop(state);
         let edition = Arc::new(edition);
         let trimming = trim::Trimming::default();
-        Ok(Shipper { shared, edition, outgoing, batch: Vec::new(), met: None, told: None, trimming, _lock: lock })
+        Ok(Shipper {
+            shared,
+            edition,
+            outgoing,
+            batch: Vec::new(),
+            met: None,
+            noted,
+            told: None,
+            trimming,
+            _lock: lock,
+        })
     }
 
     async fn work(&mut self) {
@@ -190,7 +209,11 @@ impl<'a> Shipper<'a> {
         let wait = async {
             match pause {
                 Some(pause) => tokio::time::sleep(shortened(pause)).await,
-                None => either(self.shared.work.notified(), tokio::time::sleep(self.shared.config.look)).await,
+                None => {
+                    let is_noted = self.noted.0 == self.shared.state().cursor.seq;
+                    let longest = if is_noted { self.shared.config.look } else { NOTE };
+                    either(self.shared.work.notified(), tokio::time::sleep(longest)).await;
+                }
             }
         };
         either(end, wait).await;
@@ -210,6 +233,7 @@ impl<'a> Shipper<'a> {
             self.met = Some(Instant::now());
             self.load()?;
         }
+        self.jot_down();
         if self.batch.is_empty() {
             self.trim().await;
             return Ok(Step::Idle);
@@ -236,6 +260,17 @@ impl<'a> Shipper<'a> {
         }
         self.trim().await;
         Ok(Step::Shipped)
+    }
+
+    /// Writes the cursor down now and then, for others who look while the remote log is away, and for a start after a kill:
+    /// without it a log that lost everything meanwhile would be taken for one that never had it.
+    fn jot_down(&mut self) {
+        let cursor = self.shared.state().cursor.clone();
+        if cursor.seq != self.noted.0 && self.noted.1.elapsed() >= NOTE {
+            // Not needed for anything to be safe: what needs it writes it itself, and tells of errors.
+            let _ = self.edition.note(&cursor);
+            self.noted = (cursor.seq, Instant::now());
+        }
     }
 
     /// Takes the next lines, if none are on their way.

@@ -26,7 +26,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use self::remote::Remote;
 use super::{SpoolConfig, Spooled};
-use crate::{Backend, Entry, Event, Fact, Log, ReadOptions, Timestamp};
+use crate::{Entry, Event, Fact, Log, ReadOptions, Timestamp};
 
 /// Long enough for any machine; nobody waits for it if all is well.
 const PATIENCE: Duration = Duration::from_secs(60);

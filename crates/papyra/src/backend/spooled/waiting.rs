@@ -10,11 +10,7 @@ const MAX_LINES: usize = 4096;
 const MAX_BYTES: usize = 4 << 20;
 
 /// Counts it. How far the remote log is counts, if that can be asked; else what the spool knows of it.
-pub(super) async fn count(
-    shared: &Arc<Shared>,
-    reachable: bool,
-    mut each: impl FnMut(&Head),
-) -> Result<Backlog> {
+pub(super) async fn count(shared: &Arc<Shared>, reachable: bool, mut each: impl FnMut(&Head)) -> Result<Backlog> {
     let Some((edition, cursor)) = shared.edition()? else { return Ok(Backlog::default()) };
     let mut behind = cursor.seq;
     let mut stalled = !reachable;
@@ -51,7 +47,8 @@ pub(super) fn in_words(shared: &Shared, backlog: &Backlog) -> Option<String> {
     let Backlog { facts, bytes, .. } = backlog;
     let since = backlog.oldest.and_then(|oldest| jiff::Timestamp::from_microsecond((oldest * 1e6) as i64).ok());
     let since = since.map_or(String::new(), |at| format!(", the oldest since {at:.0}"));
-    (*facts > 0).then(|| format!("{facts} facts in {bytes} bytes wait in the spool `{}`{since}", shared.config.path.display()))
+    (*facts > 0)
+        .then(|| format!("{facts} facts in {bytes} bytes wait in the spool `{}`{since}", shared.config.path.display()))
 }
 
 pub(super) fn lost_in_words(backlog: &Backlog) -> String {

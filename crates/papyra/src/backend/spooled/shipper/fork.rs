@@ -28,12 +28,31 @@ impl Shipper<'_> {
     /// ours the remote log does not hold goes into the new edition, and nothing that it holds. Nothing here waits for the
     /// network.
     pub(super) async fn fork(&mut self, theirs: Theirs) -> Result<()> {
-        let Theirs { mark, shipped, sums } = theirs;
         let shared = Arc::clone(self.shared);
         let _gate = shared.gate.write().await;
+        self.begin_anew(theirs).await
+    }
+
+    /// The cursor is ahead of the file: the file was set back, or lost its end, and the cursor did not. What is appended now
+    /// must not get numbers that were shipped. Nobody appends yet.
+    pub(super) async fn fork_if_set_back(&mut self) -> Result<()> {
+        let (cursor, last) = {
+            let state = self.shared.state();
+            (state.cursor.clone(), state.synced)
+        };
+        if cursor.seq <= last {
+            return Ok(());
+        }
+        self.begin_anew(Theirs { mark: cursor.mark(), shipped: cursor.seq, sums: HashMap::new() }).await
+    }
+
+    /// Begins the next edition with what the remote log does not hold, while nobody appends.
+    async fn begin_anew(&mut self, theirs: Theirs) -> Result<()> {
+        let Theirs { mark, shipped, sums } = theirs;
+        let shared = Arc::clone(self.shared);
         self.edition.log.append(&[]).await?;
         let last = self.outgoing.last()?;
-        let draft = self.edition.succeed(&shared.config, last)?;
+        let draft = self.edition.succeed(&shared.config, last.max(shipped))?;
         let from = self.edition.writer.clone();
         let payload =
             serde_json::json!({ "from": from, "to": draft.writer(), "mark": mark.map(|mark| mark.seq), "last": last });
@@ -69,7 +88,11 @@ impl Shipper<'_> {
         shared.phase.send_replace(Phase::Open(Arc::clone(&self.edition)));
         // The new edition counts: what is left of the one before is rubbish.
         let _ = before.log.close().await;
-        self.edition.remove_others()
+        if let Err(error) = self.edition.remove_others() {
+            let path = shared.config.path.display();
+            tracing::warn!(target: "papyra", %path, %error, cure = error.cure(), "cannot remove the edition before; the next start tries again");
+        }
+        Ok(())
     }
 
     /// What the remote log holds in our name, behind what it acknowledged to us.

@@ -8,7 +8,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for item in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(item.file_name());
-        if item.path().is_dir() { copy(&item.path(), &target) } else { drop(fs::copy(item.path(), target).unwrap()) }
+        if item.path().is_dir() {
+            copy(&item.path(), &target);
+        } else {
+            fs::copy(item.path(), target).unwrap();
+        }
     }
 }
 
@@ -85,6 +89,28 @@ async fn a_spool_that_was_set_back_ships_only_what_is_new() {
     log.append(&facts(22..30)).await.unwrap();
     drained(&log).await;
     assert_eq!((shipped(&remote), said(&remote).len()), (names(0..30), 1));
+}
+
+#[tokio::test]
+async fn a_file_that_was_set_back_under_its_cursor_gives_no_number_again() {
+    let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
+    let (file, backup) = (dir.path().join("spool/1/facts.000001.ndjson"), dir.path().join("backup"));
+    let log = spooled(&remote, config(dir.path()));
+    log.append(&facts(0..10)).await.unwrap();
+    fs::copy(&file, &backup).unwrap();
+    log.append(&facts(10..20)).await.unwrap();
+    log.close().await.unwrap();
+    fs::copy(&backup, &file).unwrap();
+    remote.set_away(true);
+    let log = spooled(&remote, config(dir.path()));
+    // As many as the cursor counts, and then one more: none of them is taken for one of before.
+    for n in 20..31 {
+        log.append(&facts(n..n + 1)).await.unwrap();
+    }
+    remote.set_away(false);
+    drained(&log).await;
+    assert_eq!(shipped(&remote), names(0..31));
+    assert_eq!(said(&remote), ["SpoolForked"]);
 }
 
 #[tokio::test]

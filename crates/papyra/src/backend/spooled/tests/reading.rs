@@ -1,7 +1,7 @@
 //! Reading shows each fact once, wherever it is at that moment.
 
 use super::*;
-use crate::{Backend as _, ErrorKind, Position};
+use crate::{ErrorKind, Position};
 
 fn shown(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(name).collect()
