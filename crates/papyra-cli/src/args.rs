@@ -41,6 +41,7 @@ const EXAMPLES: &[&str] = &[
         ExitCode::NotRecovered,
         ExitCode::NotReady,
         ExitCode::BackupMismatch,
+        ExitCode::Threshold,
         ExitCode::Input,
         ExitCode::Locked,
     ]])

@@ -61,7 +61,7 @@ pub const TABLE: &[(ExitCode, &str)] = &[
     (ExitCode::Reserved, "reserved"),
     (ExitCode::NotReady, "startup-check: anomalies remain after recovery"),
     (ExitCode::BackupMismatch, "backup: it does not match its manifest"),
-    (ExitCode::Threshold, "a threshold was exceeded"),
+    (ExitCode::Threshold, "doctor check: a limit is exceeded"),
     (ExitCode::Usage, "usage: the command line is wrong"),
     (ExitCode::Input, "append, groups ack: the input is not facts"),
     (ExitCode::NoLog, "no such log, or no such position or group in it"),

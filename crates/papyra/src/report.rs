@@ -128,7 +128,7 @@ impl Anomaly {
 }
 
 /// A path that is not UTF-8 is shown as well as it can be: a report must never fail over it.
-fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 

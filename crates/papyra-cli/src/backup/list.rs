@@ -6,7 +6,7 @@ use clap::Args;
 use papyra::backup::{BackupState, Listed};
 use serde::Serialize;
 
-use super::place;
+use super::{part, place};
 use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session, when::When};
 
 /// Where to look.
@@ -56,6 +56,7 @@ fn print(backups: &[Listed], with_titles: bool, out: &mut Out) -> Result<(), Fai
         }
         let entries = number(one.figures.as_ref().map(|figures| figures.entries));
         out.line(&row(&safe::text(&one.name), state, &entries, &number(one.bytes), &safe::text(&span)))?;
+        part::print(&one.parts, "  ", out)?;
     }
     Ok(())
 }

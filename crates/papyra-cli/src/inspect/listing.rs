@@ -47,7 +47,7 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
                     left -= 1;
                 }
             }
-            tell_skipped(session, entries.skipped());
+            tell_gaps(session, &entries);
         }
         (Some(limit), false) => print_newest(&log, &wanted, limit, None, &mut form, session).await?,
         (None, false) => {
@@ -58,7 +58,7 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
                     form.print(&entry, &mut session.out)?;
                 }
             }
-            tell_skipped(session, entries.skipped());
+            tell_gaps(session, &entries);
         }
     }
     // Who asked for nothing is not told that there is nothing.
@@ -121,12 +121,20 @@ pub(super) async fn print_newest(
     for entry in held.iter().rev() {
         form.print(entry, &mut session.out)?;
     }
-    tell_skipped(session, entries.skipped());
+    tell_gaps(session, &entries);
     Ok(())
 }
 
-/// A read that met damage went on, but not in silence.
-pub(crate) fn tell_skipped(session: &Session, skipped: u64) {
+/// What a read did not give it passed over, but not in silence.
+pub(crate) fn tell_gaps(session: &Session, entries: &EntryStream) {
+    tell_skipped(session, entries.skipped());
+    if entries.is_overtaken() {
+        session.notes.warning("note: the log was compacted while it was read; facts that were dropped meanwhile may be missing in between");
+    }
+}
+
+/// Damage that a read met.
+pub(super) fn tell_skipped(session: &Session, skipped: u64) {
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
     }

@@ -13,7 +13,7 @@ use crate::{
     exit::ExitCode,
     failure::Failure,
     help,
-    inspect::{Span, document, tell_skipped},
+    inspect::{Span, document, tell_gaps},
     parts::Unread,
     report,
     session::Session,
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
         Shape::Table(_) | Shape::Text => session.out.line(&life.in_words(&when))?,
     }
     session.out.flush()?;
-    tell_skipped(&session, skipped);
+    tell_gaps(&session, &entries);
     unread.tell(&session.notes);
     Ok(unread.verdict())
 }

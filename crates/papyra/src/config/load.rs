@@ -15,11 +15,13 @@ pub(super) fn load(sources: Sources) -> Result<Config> {
     let mut config = Config::default();
     // From the lowest layer up: what comes later replaces what came before, and even what is replaced must be valid.
     config.take_all(named(&sources.defaults, &Origin::Default)?)?;
-    if let Some((path, said)) = file::read(&sources)? {
+    let mut warnings = Vec::new();
+    if let Some((path, said)) = file::read(&sources, &mut warnings)? {
         config.take_all(said)?;
         config.file = Some(path);
     }
-    let (said, warnings) = environment::settings(&sources);
+    let (said, of_environment) = environment::settings(&sources);
+    warnings.extend(of_environment);
     config.warnings = warnings;
     config.take_all(said)?;
     config.take_all(named(&sources.flags, &Origin::Flag)?)?;

@@ -45,8 +45,8 @@ async fn a_server_that_runs_somebody_elses_script_is_waited_for() {
     let log = log(&server);
     log.append(&facts(0, 3)).await.unwrap();
     let mut endless = server.client();
-    let running = thread::spawn(move || endless.call(["EVAL", "while true do end", "0"]));
-    while !server.client().call(["PING"]).text().contains("BUSY") {
+    let running = thread::spawn(move || endless.try_call(["EVAL", "while true do end", "0"]));
+    while !server.client().try_call(["PING"]).unwrap().text().contains("BUSY") {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let appending = tokio::spawn({
@@ -57,7 +57,7 @@ async fn a_server_that_runs_somebody_elses_script_is_waited_for() {
     assert!(!appending.is_finished());
     server.client().call(["SCRIPT", "KILL"]);
     appending.await.unwrap().unwrap();
-    assert!(running.join().unwrap().text().contains("killed"));
+    assert!(running.join().unwrap().unwrap().text().contains("killed"));
     assert_exactly(&log, 0..6).await;
 }
 

@@ -148,6 +148,24 @@ async fn a_sample_of_streams_of_unlike_length_finds_nothing_in_a_sound_log() {
 }
 
 #[tokio::test]
+async fn what_retention_dropped_last_is_no_finding_once_its_writer_goes_on() {
+    let server = Server::start();
+    let log = log(&server);
+    // The writer's newest fact goes, and an older one of another kind stays.
+    log.append(&[crate::facts::fact(2), crate::facts::fact(0)]).await.unwrap();
+    let audits = Rule::default().with_max_records(10);
+    let retention = Retention::all(Rule::default())
+        .with_kind(Kind::Audit, audits)
+        .with_kind(Kind::Event, Rule::default().with_max_age(std::time::Duration::from_nanos(1)));
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let report = log.clone().with_retention(retention).compact().await.unwrap();
+    assert_eq!((report.before_records, report.after_records), (2, 1));
+    log.append(&facts(3, 3)).await.unwrap();
+    let report = scan(&log).await;
+    assert!(report.is_clean(), "{:?}", report.anomalies);
+}
+
+#[tokio::test]
 async fn entries_of_the_python_papyra_are_read_and_kept() {
     let server = Server::start();
     let log = log(&server);

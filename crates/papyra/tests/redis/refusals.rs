@@ -97,6 +97,20 @@ async fn the_rights_that_the_documentation_names_are_enough() {
     for check in log.backend().checkup().unwrap().checks().await.unwrap() {
         assert_ne!(check.verdict, papyra::checkup::CheckVerdict::Unknown, "{check:?}");
     }
+    let group = papyra::Group::new(papyra::Kind::Event, "g");
+    log.consumer_groups().unwrap().create(&group, papyra::GroupStart::Beginning).await.unwrap();
+    log.consumer_groups().unwrap().read(&group, "c", 1, Duration::ZERO).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (backups, options) = (Schemes::new().backups(dir.path()), papyra::backup::BackupOptions::default());
+    let made = backups.create(&log, &options).await.unwrap();
+    // A restoration needs some more, which the page names, too.
+    let line = page.lines().find(|line| line.starts_with("- The user of a restore also needs `")).unwrap();
+    let more = line.split('`').nth(1).unwrap();
+    client.call(["ACL", "SETUSER", "papyra"].into_iter().chain(more.split(' ')));
+    let config = config(server.port()).with_system("again").unwrap();
+    let copy = Log::new(RedisLog::new(config.with_login(Some("papyra".to_owned()), Some("word".to_owned()))));
+    backups.restore(&made.name, &copy, &options).await.unwrap();
+    assert_eq!(numbers(&copy).await, numbers(&log).await);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "fates",
             "json",
             "payload",
+            "place",
             "position",
             "progress",
             "report",
@@ -28,7 +29,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
     ("contract", &["backend", "checkup", "codec", "entry_stream", "groups", "options", "part", "pieces", "shipping"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "consumer", "log", "metrics", "observe", "recorder", "startup", "stats"]),
+    (
+        "held",
+        &["backup", "conformance", "consumer", "incident", "log", "metrics", "observe", "recorder", "startup", "stats"],
+    ),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open", "quoted", "units"]),
 ];
 

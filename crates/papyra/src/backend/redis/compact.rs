@@ -55,13 +55,18 @@ async fn decide(server: &Server, config: &CompactionConfig, parts: &[(Stream, Id
     let mut cut = config.retention.cut(config.now);
     let mut merge = Merge::new(Order::NewestFirst, parts.iter().copied());
     while !cut.is_closed()
-        && let Some((_, raw)) = merge.next(server).await?
+        && let Some((stream, raw)) = merge.next(server).await?
     {
         if let Some((kind, timestamp)) = judge(&raw, false).head() {
-            cut.keeps_at(raw.id.into(), kind, timestamp, raw.data().map_or(0, <[u8]>::len) as u64);
+            cut.keeps_at(place(stream, raw.id), kind, timestamp, raw.data().map_or(0, <[u8]>::len) as u64);
         }
     }
     Ok(cut)
+}
+
+/// Where an entry is among those of all streams. Where each has ids of its own, two may have the same.
+fn place(stream: Stream, id: Id) -> Position {
+    Position::from_pair(id.ms, id.n.saturating_mul(4).saturating_add(stream.index() as u64))
 }
 
 struct Work<'a> {
@@ -110,7 +115,7 @@ impl<'a> Work<'a> {
             let bytes = raw.data().map_or(0, <[u8]>::len) as u64;
             figures.before_records += 1;
             figures.before_bytes += bytes;
-            let visible = cut.stays_at(Position::from(raw.id), kind, timestamp);
+            let visible = cut.stays_at(place(stream, raw.id), kind, timestamp);
             let needed = self.floors[stream.index()].is_some_and(|floor| raw.id >= floor);
             figures.held_by_groups += u64::from(needed && !visible);
             let going = &mut going[stream.index()];

@@ -87,7 +87,8 @@ impl Findings {
         let forgotten = sequence.forgotten;
         let mut missing = 0;
         for gap in sequence.gaps() {
-            if gap.before <= explained(gap.stream) {
+            // What is missing stood between two entries; if the first of them lies in front, so may what is missing.
+            if gap.after < explained(gap.stream) {
                 continue;
             }
             missing += gap.last - gap.first + 1;

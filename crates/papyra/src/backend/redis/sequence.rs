@@ -16,6 +16,8 @@ pub(super) struct Gap {
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) stream: Stream,
+    /// The writer's entries on both sides of it: what is missing stood between them.
+    pub(super) after: Id,
     pub(super) before: Id,
 }
 
@@ -30,11 +32,12 @@ pub(super) enum Number {
 #[derive(Debug)]
 struct Track {
     last: u64,
+    last_id: Id,
     /// When it was last seen, in entries.
     seen: u64,
-    /// Ranges that may still turn up: first number, last number, and where they were missed. What stands before the first
+    /// Ranges that may still turn up: first number, last number, and between which entries they were missed. What stands before the first
     /// number that was seen was dropped, or stands in another stream: no gap.
-    open: BTreeMap<u64, (u64, Option<(Stream, Id)>)>,
+    open: BTreeMap<u64, (u64, Option<(Stream, Id, Id)>)>,
 }
 
 /// The numbers of all writers. Entries are given in the order of their ids.
@@ -57,7 +60,7 @@ impl Sequence {
         if !self.writers.contains_key(writer) {
             self.make_room();
             let open = if seq > 1 { BTreeMap::from([(1, (seq - 1, None))]) } else { BTreeMap::new() };
-            self.writers.insert(writer.to_owned(), Track { last: seq, seen: now, open });
+            self.writers.insert(writer.to_owned(), Track { last: seq, last_id: id, seen: now, open });
             self.by_age.insert(now, writer.to_owned());
             return Number::New;
         }
@@ -68,10 +71,10 @@ impl Sequence {
         track.seen = now;
         if seq > track.last {
             if seq > track.last + 1 && self.gaps < MAX_GAPS {
-                track.open.insert(track.last + 1, (seq - 1, Some((stream, id))));
+                track.open.insert(track.last + 1, (seq - 1, Some((stream, track.last_id, id))));
                 self.gaps += 1;
             }
-            track.last = seq;
+            (track.last, track.last_id) = (seq, id);
             return Number::New;
         }
         // It comes late: is it one that was missed?
@@ -112,8 +115,8 @@ impl Sequence {
 
 fn gaps(writer: String, track: Track) -> impl Iterator<Item = Gap> {
     track.open.into_iter().filter_map(move |(first, (last, place))| {
-        let (stream, before) = place?;
-        Some(Gap { writer: writer.clone(), first, last, stream, before })
+        let (stream, after, before) = place?;
+        Some(Gap { writer: writer.clone(), first, last, stream, after, before })
     })
 }
 

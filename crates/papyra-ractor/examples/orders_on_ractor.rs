@@ -1,15 +1,14 @@
-//! A ractor program whose actors are observed: `cargo run -p papyra-ractor --example orders -- json:orders.ndjson`
+//! A ractor program whose actors are observed: `cargo run -p papyra-ractor --example orders_on_ractor -- json:orders.ndjson`
+
 use std::{env, error::Error, time::Duration};
 
 use papyra::Recorder;
-use papyra_ractor::{
-    Observer, SpawnObserved,
-    ractor::{Actor, ActorProcessingErr, ActorRef},
-};
+use papyra_ractor::{Observer, SpawnObserved};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 struct Orders;
 
-#[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Orders {
     type Msg = String;
     type State = ();
@@ -29,14 +28,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The log is checked before anything runs; a damaged one ends the program here.
     let recorder = Recorder::open(env::args().nth(1).as_deref().unwrap_or("memory:")).await?;
     let observer = Observer::start(&recorder).system("shop").audit_every(Duration::from_secs(15)).await?;
-
     let (orders, join) = Orders::spawn_observed(&observer, Some("orders".into()), Orders, ()).await?;
     orders.cast("three apples".into())?;
     orders.cast(String::new())?; // a crash
     join.await?;
     assert!(orders.cast("two pears".into()).is_err()); // ractor's own error, and a dead letter on record
-
     observer.stop().await;
-    println!("{:?}", recorder.shutdown(Duration::from_secs(5)).await); // 3 facts: start, crash, dead letter
+    println!("{:?}", recorder.shutdown(Duration::from_secs(5)).await); // start, crash, dead letter
     Ok(())
 }
