@@ -108,7 +108,9 @@ async fn parts(args: RestoreArgs, found: &Found, name: String, mut session: Sess
     if let Some(to) = as_address(&args.to) {
         return Err(Failure::Usage {
             message: format!("the backup {name} is of a log of several parts, and `{to}` is one address"),
-            cure: Some("give --to a new directory for all parts, or name one part: each folder in it is a backup".into()),
+            cure: Some(
+                "give --to a new directory for all parts, or name one part: each folder in it is a backup".into(),
+            ),
         });
     }
     let bar = session.notes.bar("restoring");
