@@ -15,3 +15,5 @@ mod python;
 mod refusals;
 mod several;
 mod shipping;
+mod spool;
+mod spool_troubles;
