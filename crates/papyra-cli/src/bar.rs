@@ -56,7 +56,10 @@ impl Drop for Bar {
 /// How wide the terminal is, where it tells.
 fn columns() -> Option<u16> {
     #[cfg(unix)]
-    return rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0);
+    return rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|columns| *columns > 0);
     #[cfg(not(unix))]
     return None;
 }

@@ -74,8 +74,8 @@ impl Place {
             true => std::fs::remove_dir_all(entry.path()),
             false => std::fs::remove_file(entry.path()),
         };
-        let emptied = std::fs::read_dir(&self.aside)
-            .and_then(|entries| entries.into_iter().try_for_each(|entry| remove(entry?)));
+        let emptied =
+            std::fs::read_dir(&self.aside).and_then(|entries| entries.into_iter().try_for_each(|entry| remove(entry?)));
         emptied.map_err(|error| Error::io("empty", &self.aside, error))
     }
 

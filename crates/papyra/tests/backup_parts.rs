@@ -101,7 +101,10 @@ async fn a_log_of_parts_is_one_backup_and_is_restored_as_a_whole() {
     let scene = Scene::with(5).await;
     let made = scene.create().await;
     let manifest = &made.manifest;
-    assert_eq!((manifest.backend.as_str(), manifest.figures.entries, manifest.anomalies_total), ("hybrid", 15, Some(0)));
+    assert_eq!(
+        (manifest.backend.as_str(), manifest.figures.entries, manifest.anomalies_total),
+        ("hybrid", 15, Some(0))
+    );
     assert_eq!((manifest.figures.positions, manifest.pieces.len()), (None, 0), "each part counts for itself");
     let parts: Vec<_> = manifest.parts.iter().map(|part| (part.name.as_str(), &*part.kinds, part.entries)).collect();
     assert_eq!(parts, [("event", &[Kind::Event, Kind::DeadLetter][..], 10), ("audit", &[Kind::Audit], 5)]);

@@ -60,7 +60,8 @@ pub(super) async fn run(args: CreateArgs, mut session: Session) -> Result<ExitCo
 /// Among the files of a rotating log a backup would be a stranger, and the next one would find it there.
 fn must_be_outside(to: &Path, settings: &Config) -> Result<(), Failure> {
     let kinds = Kind::KNOWN.into_iter().filter_map(|kind| settings.kind_url(kind));
-    let mut logs = settings.url().into_iter().chain(kinds).filter_map(|url| fs::canonicalize(url.value.path().ok()?).ok());
+    let mut logs =
+        settings.url().into_iter().chain(kinds).filter_map(|url| fs::canonicalize(url.value.path().ok()?).ok());
     let mut above = to.ancestors();
     // What is not there yet will be below the first directory that is.
     let to =

@@ -105,7 +105,9 @@ async fn parts(args: RestoreArgs, found: &Found, name: String, mut session: Sess
     if is_address(&args.to) {
         return Err(Failure::Usage {
             message: format!("the backup {name} is of a log of several parts, and `{}` is one address", args.to),
-            cure: Some("give --to a new directory for all parts, or name one part: each folder in it is a backup".into()),
+            cure: Some(
+                "give --to a new directory for all parts, or name one part: each folder in it is a backup".into(),
+            ),
         });
     }
     let bar = session.notes.bar("restoring");

@@ -73,10 +73,8 @@ impl Specimen {
     /// The numbers of the facts whose whole line, with its newline, still stands in these files.
     fn untouched(&self, files: &Files) -> Vec<u64> {
         let lines = files.iter().flat_map(|(_, bytes)| bytes.split_inclusive(|byte| *byte == b'\n'));
-        let mut found: Vec<u64> = lines
-            .filter_map(|line| self.facts.get(line.strip_suffix(b"\n")?))
-            .map(|(seq, _)| *seq)
-            .collect();
+        let mut found: Vec<u64> =
+            lines.filter_map(|line| self.facts.get(line.strip_suffix(b"\n")?)).map(|(seq, _)| *seq).collect();
         found.sort_unstable();
         found.dedup();
         found

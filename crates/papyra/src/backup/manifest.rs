@@ -325,7 +325,9 @@ pub(super) mod tests {
             let refused = Manifest::parse(&manifest.to_text().unwrap().0).unwrap_err();
             assert!(refused.contains(why) && !refused.contains('\u{1b}'), "{refused}");
         }
-        for (why, parts) in [("plain name", [part("..")].as_slice()), ("twice", &[part("a"), part("a")]), ("parts and", &[part("a")])] {
+        for (why, parts) in
+            [("plain name", [part("..")].as_slice()), ("twice", &[part("a"), part("a")]), ("parts and", &[part("a")])]
+        {
             let mut manifest = sample();
             manifest.parts = parts.to_vec();
             let refused = Manifest::parse(&manifest.to_text().unwrap().0).unwrap_err();

@@ -189,8 +189,11 @@ impl BackupDir {
             _ => None,
         };
         let refused = || {
-            Error::new(ErrorKind::Unsupported, format!("the part {name} is a `{backend}:` log: no directory can hold it"))
-                .with_cure("restore the parts one by one: each folder in the backup is a backup of one part")
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the part {name} is a `{backend}:` log: no directory can hold it"),
+            )
+            .with_cure("restore the parts one by one: each folder in the backup is a backup of one part")
         };
         opened.ok_or_else(refused)
     }

@@ -138,8 +138,8 @@ impl<'a> Ahead<'a> {
         };
         let written = || file.metadata().and_then(|metadata| metadata.modified());
         // Nobody writes to a segment below the newest one but maintenance, and that makes a new file of it.
-        let is_new = self.gives
-            && written().map_err(|error| Error::io("look at", &segment.path, error))? + TICK > self.begun;
+        let is_new =
+            self.gives && written().map_err(|error| Error::io("look at", &segment.path, error))? + TICK > self.begun;
         Ok(Some(Held { segment, file: Arc::new(file), is_new }))
     }
 }

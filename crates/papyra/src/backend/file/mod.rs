@@ -132,10 +132,11 @@ impl Backend for FileLog {
     fn read(&self, options: ReadOptions) -> EntryStream {
         let (skipped, overtaken) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (segments, counter, flag) = (Segments::of(&self.config), skipped.clone(), overtaken.clone());
-        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter, flag) {
-            Ok(reader) => reader.run(sink),
-            Err(error) => drop(sink(Err(error))),
-        });
+        let entries =
+            threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter, flag) {
+                Ok(reader) => reader.run(sink),
+                Err(error) => drop(sink(Err(error))),
+            });
         EntryStream::with_skipped(entries, skipped).with_overtaken(overtaken)
     }
 

@@ -9,7 +9,9 @@ use std::{
     path::Path,
 };
 
-pub(super) use crate::disk::{Identity, create_directories, create_directory_of, directory_of, forget, sync_directory_of};
+pub(super) use crate::disk::{
+    Identity, create_directories, create_directory_of, directory_of, forget, sync_directory_of,
+};
 use crate::{Error, ErrorKind, Result, disk};
 
 /// A stop to endless interruptions: `write` would otherwise spin for ever under a storm of signals.
