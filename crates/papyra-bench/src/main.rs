@@ -8,6 +8,7 @@ mod material;
 mod measured;
 mod observing;
 mod plain;
+mod redis;
 mod segments;
 mod table;
 
@@ -16,7 +17,8 @@ use std::{path::PathBuf, process::ExitCode};
 const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--runs 5] [--dir DIR] [--papyra FILE]
        papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
        papyra-bench segments [--runs 11] [--dir DIR] [--papyra FILE]
-       papyra-bench observe";
+       papyra-bench observe
+       papyra-bench redis [--dir DIR]";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         "growth" => growth::run(&settings),
         "segments" => segments::run(&settings),
         "observe" => observing::run(),
+        "redis" => redis::run(&settings.dir),
         _ => Err(USAGE.to_owned()),
     });
     match done {

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     help,
     session::Session,
-    startup::{self, CheckArgs},
+    startup::{self, CheckArgs, Looks},
 };
 
 /// Check a log, and make it sound if that is wanted
@@ -38,5 +38,5 @@ enum What {
 /// Runs the command.
 pub(crate) async fn run(args: DoctorArgs, session: Session) -> Result<ExitCode, Failure> {
     let What::Run(args) = args.what;
-    startup::run(args, session, ExitCode::Anomalies).await
+    startup::run(args, session, Looks::Around, ExitCode::Anomalies).await
 }

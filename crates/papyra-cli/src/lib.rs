@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `config`, `manual`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `groups`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
 //! | `safe` | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
@@ -32,6 +32,7 @@ pub mod exit;
 mod failure;
 mod findings;
 mod glob;
+mod groups;
 mod help;
 mod inspect;
 mod manual;

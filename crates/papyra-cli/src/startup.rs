@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use papyra::{
-    ErrorKind, Log, PartReport, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict, startup,
-    units::parse_duration,
+    ErrorKind, Log, PartReport, RecoveryMode, StartupConfig, StartupMode, StartupReport, StartupVerdict,
+    checkup::Check, startup, units::parse_duration,
 };
 use serde::Serialize;
 
@@ -60,10 +60,37 @@ struct Checked<'a> {
     mode: String,
     #[serde(flatten)]
     report: &'a StartupReport,
+    /// What the log rests on, if that can be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<Looked>>,
+}
+
+/// One thing that the log rests on, or one of its parts.
+#[derive(Serialize)]
+struct Looked {
+    /// The kinds that live in the part, if the log has parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
+    #[serde(flatten)]
+    check: Check,
+}
+
+/// What a command looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looks {
+    /// The facts.
+    AtFacts,
+    /// Also what they rest on: the settings of a server, say.
+    Around,
 }
 
 /// Checks the log. If anomalies remain after a recovery, the command ends with `remaining`.
-pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCode) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    args: CheckArgs,
+    mut session: Session,
+    looks: Looks,
+    remaining: ExitCode,
+) -> Result<ExitCode, Failure> {
     let choice = Choice { mode: args.recovery_mode, directory: args.quarantine_dir };
     let mode = args.mode.map(|mode| ("startup.mode", mode.to_string().into()));
     let settings = session.config_with(choice.flags().into_iter().chain(mode))?;
@@ -95,15 +122,18 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
     };
     let verdict =
         if found.parts.is_empty() { code(found.verdict) } else { code_of_parts(&found.parts, code, remaining) };
-    let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found };
-    let delivered =
-        report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| match &*found.parts {
+    let checks = if looks == Looks::Around { look_around(&log).await? } else { None };
+    let checked = Checked { log: log.address(), mode: config.mode.to_string(), report: &found, checks };
+    let delivered = report::deliver(&mut session, SCHEMA, verdict, &checked, args.report.as_deref(), |out| {
+        match &*found.parts {
             [] => print(&found, log.backend().name(), out),
             parts => {
                 let mut names = backends(parts, &log).into_iter();
                 parts::print(parts, out, |found, out| print(found, names.next().unwrap_or_default(), out))
             }
-        });
+        }?;
+        checked.checks.iter().flatten().try_for_each(|check| print_check(check, out))
+    });
     if let Some(scan) = &found.scan {
         findings::tell_notes(scan, &session.notes);
     }
@@ -118,6 +148,33 @@ pub(crate) async fn run(args: CheckArgs, mut session: Session, remaining: ExitCo
         }
     }
     delivered
+}
+
+/// What the log rests on, or each of its parts; `None` if nothing can be said of any.
+async fn look_around(log: &Log) -> Result<Option<Vec<Looked>>, Failure> {
+    let mut checks = None;
+    if let Some(checkup) = log.backend().checkup() {
+        let looked = checkup.checks().await?.into_iter().map(|check| Looked { part: None, check });
+        checks = Some(looked.collect());
+    }
+    for (kinds, part) in log.parts() {
+        let Some(checkup) = part.backend().checkup() else { continue };
+        let name = kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+        // A part that is away was reported already, and must not hide the others.
+        let looked = checkup.checks().await.unwrap_or_default().into_iter();
+        let looked = looked.map(|check| Looked { part: Some(name.clone()), check });
+        checks.get_or_insert_with(Vec::new).extend(looked);
+    }
+    Ok(checks)
+}
+
+fn print_check(Looked { part, check }: &Looked, out: &mut Out) -> Result<(), Failure> {
+    let part = part.as_ref().map_or(String::new(), |part| format!("part {part}: "));
+    out.line(&format!("{part}{} {}: {}", check.verdict.as_str(), check.name, safe::text(&check.detail)))?;
+    match &check.cure {
+        Some(cure) => out.line(&format!("  cure: {}", safe::text(cure))),
+        None => Ok(()),
+    }
 }
 
 /// The names of the backends of those parts that were checked.

@@ -13,6 +13,9 @@
 //! `…` stands for any lines, and `…` within a line for any text. The digits of
 //! dates and times may differ.
 
+#[path = "../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -155,13 +158,56 @@ fn are_like(shown: &[String], lines: &[&str]) -> bool {
     }
 }
 
+/// The ports of Redis servers that pages start. Each becomes a free one, so that no two pages, and no two runs of this test,
+/// are in each other's way.
+const PORTS: [&str; 2] = ["46379", "46380"];
+
+/// What stands for the ports of a page. Servers that are left running there end with this.
+struct Servers(Vec<(&'static str, u16)>);
+
+impl Servers {
+    fn of(text: &str) -> Servers {
+        let named = PORTS.into_iter().filter(|port| text.contains(port));
+        Servers(named.map(|port| (port, redis_lab::free_port())).collect())
+    }
+
+    /// The command with the ports that are meant.
+    fn meant(&self, command: &str) -> String {
+        self.0.iter().fold(command.to_owned(), |text, (shown, port)| text.replace(shown, &port.to_string()))
+    }
+
+    /// The output with the ports that are shown.
+    fn shown(&self, output: &str) -> String {
+        self.0.iter().fold(output.to_owned(), |text, (shown, port)| text.replace(&port.to_string(), shown))
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for (_, port) in &self.0 {
+            if let Ok(mut client) = redis_lab::Client::connect(*port) {
+                let _ = client.try_call(["SHUTDOWN", "NOSAVE"]);
+            }
+        }
+    }
+}
+
 /// What of a page is not true.
 fn falsehoods(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).unwrap();
+    if text.contains("$ redis-server ") && Command::new("redis-server").arg("--version").output().is_err() {
+        let required = std::env::var("PAPYRA_REQUIRE_ALL").is_ok_and(|value| value == "1");
+        assert!(!required, "redis-server is not installed, and nothing may be skipped");
+        eprintln!("skipped: {}: redis-server is not installed", page.display());
+        return Vec::new();
+    }
     let directory = tempfile::tempdir().unwrap();
+    let servers = Servers::of(&text);
     let mut found = Vec::new();
-    for step in steps(&text) {
+    for mut step in steps(&text) {
+        step.command = servers.meant(&step.command);
         let (code, output) = run(&step, directory.path());
+        let output = servers.shown(&output);
         let lines: Vec<&str> = output.lines().collect();
         if code != Some(step.code) || !step.shown.is_empty() && !are_like(&step.shown, &lines) {
             let (page, Step { line, command, code: wanted, .. }) = (page.display(), &step);

@@ -5,13 +5,15 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Backups, CompactionConfig, CompactionReport, Entry, EntryStream, Error, Fact, Part, Position, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part, Position,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
 };
 
 pub mod file;
 pub mod hybrid;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 /// The code that keeps a log in one technology.
 ///
@@ -70,6 +72,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         EntryStream::failed(Error::unsupported(self.name(), "reading"))
     }
 
+    /// Returns when something may stand behind the position (or in the log at all, if none is given), and after some
+    /// seconds at the latest; [`Log::follow`](crate::Log::follow) reads then. By default that is after a tenth of a second.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    async fn news(&self, after: Option<Position>) {
+        let _ = after;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
     /// Looks for damage.
     ///
     /// - It MUST NOT change the log. `[scan_does_not_write]`
@@ -120,6 +132,26 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// - Reading MUST still work afterwards, unless the log lives in the handle alone. `[reading_survives_close]`
     async fn close(&self) -> Result<()>;
 
+    /// Whether the log has a place of its own for what a recovery sets aside. Others have to be given a directory.
+    fn has_quarantine(&self) -> bool {
+        false
+    }
+
+    /// What can be said of the settings around this log, if anything can.
+    fn checkup(&self) -> Option<&dyn Checkup> {
+        None
+    }
+
+    /// The way for a spool in front of this log, if it is one that takes sealed lines exactly once.
+    fn shipping(&self) -> Option<&dyn Shipping> {
+        None
+    }
+
+    /// Consumer groups, where the backend has them.
+    fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
+        None
+    }
+
     /// What is needed to back the log up and to restore it, if the backend offers that.
     fn backups(&self) -> Option<&dyn Backups> {
         None
@@ -138,6 +170,8 @@ pub struct Appended {
     pub bytes: u64,
     /// How long the sync took that made the batch durable; `None` if there was none, or it is not known.
     pub synced_in: Option<Duration>,
+    /// Facts acknowledged earlier that the storage has lost since and that could not be written again; a remark names them.
+    pub lost: u64,
 }
 
 impl Appended {

@@ -5,6 +5,8 @@ mod encode;
 mod header;
 mod number;
 mod seal;
+#[cfg(feature = "redis")]
+mod signature;
 
 pub(crate) use decode::{Form, decode, decode_head, members};
 pub(crate) use encode::{Stamp, encode_body, stamp};
@@ -12,6 +14,9 @@ pub(crate) use header::{FORMAT, Header, HeaderLine};
 pub(crate) use seal::{
     Head, MAX_SEQ, Tail, claimed, is_sealed, looks_sealed, sealed_prefix, tail_and_head, was_sealed,
 };
+
+#[cfg(feature = "redis")]
+pub(crate) use signature::{Signature, sign, signature, signed_copy};
 
 use crate::{Error, ErrorKind, Fact, Result};
 

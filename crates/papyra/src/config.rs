@@ -4,6 +4,7 @@
 //! url = "json:/var/lib/orders/facts.ndjson"
 //! durability = "synced"                    # synced | buffered
 //! lock_timeout = "30s"
+//! timeout = "30s"                          # how long an append keeps trying while a server is away
 //! [retention]
 //! max_age = "30d"                          # also max_records, max_bytes
 //! [retention.dead_letter]                  # a kind's own rule: event, audit, dead_letter
@@ -55,8 +56,8 @@ pub use setting::{Origin, Setting};
 pub use sources::Sources;
 
 use crate::{
-    Dsn, Error, ErrorKind, Kind, Log, LogOptions, RecoveryConfig, RecoveryMode, Result, Schemes, StartupMode,
-    units::format_size,
+    Dsn, Durability, Error, ErrorKind, Kind, Log, LogOptions, RecoveryConfig, RecoveryMode, Result, Schemes,
+    StartupMode, units::format_size,
 };
 
 /// What all sources together say, each value with its origin.
@@ -119,9 +120,10 @@ impl Config {
     /// How a recovery is to be done.
     ///
     /// # Errors
-    /// `Config` for a quarantine without a directory.
+    /// `Config` for a quarantine without a directory, unless the log is on a server that has a place for it.
     pub fn recovery(&self) -> Result<RecoveryConfig> {
-        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() {
+        let is_on_redis = self.url.as_ref().is_some_and(|url| url.scheme().starts_with("redis"));
+        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() && !is_on_redis {
             return Err(Error::new(ErrorKind::Config, "the recovery mode `quarantine` needs a directory")
                 .with_cure("give --quarantine-dir DIR, or set `quarantine_dir` under [startup]"));
         }
@@ -178,7 +180,12 @@ impl Config {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         match name {
             "url" => self.url.as_ref().map(Dsn::to_string),
-            "durability" => Some(self.log.durability.unwrap_or_default().to_string()),
+            "durability" => {
+                // A server promises by itself what it promises: only files are synced unless somebody says otherwise.
+                let is_on_redis = self.url.as_ref().is_some_and(|url| url.scheme().starts_with("redis"));
+                let usual = if is_on_redis { Durability::Buffered } else { Durability::Synced };
+                Some(self.log.durability.unwrap_or(usual).to_string())
+            }
             "startup.mode" => Some(self.startup_mode.to_string()),
             "startup.recovery" => Some(self.recovery.to_string()),
             "startup.quarantine_dir" => path(&self.quarantine_dir),

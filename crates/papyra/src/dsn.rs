@@ -103,6 +103,12 @@ impl Dsn {
         }
     }
 
+    /// A part of an address with its escapes (`%40` an `@`) resolved; `None` if they are none, or not UTF-8.
+    #[cfg(feature = "redis")]
+    pub(crate) fn decoded(text: &str) -> Option<String> {
+        percent::decode(text).and_then(|bytes| String::from_utf8(bytes).ok())
+    }
+
     /// The decoded value of an option; it may be a secret.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

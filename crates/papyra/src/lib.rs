@@ -12,6 +12,7 @@ mod address;
 pub mod backend;
 pub mod backup;
 mod blocking;
+pub mod checkup;
 mod choice;
 mod clock;
 mod codec;
@@ -19,12 +20,14 @@ mod codec;
 pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod consumer;
 mod disk;
 mod dsn;
 mod entry_stream;
 mod error;
 mod fact;
 mod fates;
+mod groups;
 mod json;
 mod log;
 mod log_options;
@@ -42,22 +45,30 @@ mod quoted;
 mod recorder;
 mod report;
 mod retention;
+pub mod shipping;
 pub mod startup;
 mod stats;
 pub mod units;
 
 pub use address::ActorAddress;
+#[cfg(feature = "redis")]
+pub use backend::redis::{RedisConfig, RedisLog};
 pub use backend::{
     Appended, Backend,
     file::{FileConfig, FileLog, Rotation},
     hybrid::Hybrid,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, ConsumerSnapshot, Leave};
 pub use dsn::Dsn;
 pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use fact::{Audit, DeadLetter, Event, Fact, Health, Kind, Members, RecorderState, Unknown, Why};
 pub use fates::{Fates, Refusal};
+pub use groups::{
+    Claimed, ConsumerGroups, ConsumerState, DeadEntry, Delivered, Delivery, Group, GroupStart, GroupState, IfPending,
+    MAX_BATCH, MAX_BLOCK, PendingEntry, PendingOptions, SetAside,
+};
 pub use log::Log;
 pub use log_options::LogOptions;
 pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};

@@ -12,9 +12,9 @@ use std::{
 use self::{counted::Counted, follow::Follow, visible::Visible};
 
 use crate::{
-    Appended, Backend, Clock, CompactionConfig, CompactionReport, Entry, EntryStream, Error, ErrorKind, Fact, Kind,
-    PartReport, Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions, ScanReport,
-    SystemClock,
+    Appended, Backend, Clock, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, ErrorKind,
+    Fact, Kind, PartReport, Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, Retention, ScanOptions,
+    ScanReport, SystemClock,
     backend::memory::Memory,
     metrics::{Metrics, MetricsSnapshot},
     part,
@@ -128,6 +128,17 @@ impl Log {
         self.backend.address()
     }
 
+    /// Consumer groups: several workers that share the facts of this log and acknowledge them.
+    ///
+    /// # Errors
+    /// `Unsupported` if the backend has none.
+    pub fn consumer_groups(&self) -> Result<&dyn ConsumerGroups> {
+        self.backend.consumer_groups().ok_or_else(|| {
+            Error::unsupported(self.backend.name(), "consumer groups")
+                .with_cure("consumer groups need a log in Redis, such as redis://host:6379/0")
+        })
+    }
+
     /// What stays visible. A log whose kinds live in different places has none of its own: each of its
     /// [parts](Log::parts) has.
     pub fn retention(&self) -> &Retention {
@@ -171,6 +182,7 @@ impl Log {
                 }
                 self.metrics.records_written.add(appended.positions.len() as u64);
                 self.metrics.bytes_written.add(appended.bytes);
+                self.metrics.lost.add(appended.lost);
             }
             Err(error) => {
                 self.metrics.write_errors.add(1);

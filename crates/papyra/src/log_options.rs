@@ -19,13 +19,16 @@ pub struct LogOptions {
     pub durability: Option<Durability>,
     /// How long to wait for another process that holds the log.
     pub lock_timeout: Option<Duration>,
+    /// How long an append keeps trying while the log's server is away.
+    pub timeout: Option<Duration>,
 }
 
 impl LogOptions {
     /// The names, as they stand in log addresses and, with dots for tables, in `papyra.toml`.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "durability",
         "lock_timeout",
+        "timeout",
         "retention.max_records",
         "retention.max_age",
         "retention.max_bytes",
@@ -48,6 +51,7 @@ impl LogOptions {
         match name {
             "durability" => self.durability = Some(value.parse()?),
             "lock_timeout" => self.lock_timeout = Some(parse_duration(value)?),
+            "timeout" => self.timeout = Some(parse_duration(value)?),
             _ => match self.rule(name) {
                 Some((rule, "max_records")) => rule.max_records = Some(parse_count(value)?),
                 Some((rule, "max_age")) => rule.max_age = Some(parse_duration(value)?),
@@ -64,6 +68,7 @@ impl LogOptions {
         match name {
             "durability" => self.durability.map(|durability| durability.to_string()),
             "lock_timeout" => self.lock_timeout.map(format_duration),
+            "timeout" => self.timeout.map(format_duration),
             _ => match copy.rule(name)? {
                 (rule, "max_records") => rule.max_records.map(|records| records.to_string()),
                 (rule, "max_age") => rule.max_age.map(format_duration),

@@ -68,6 +68,8 @@ counters {
     bytes_written,
     /// Appends that failed.
     write_errors,
+    /// Facts that were acknowledged, and that the storage has lost since: a server that was set back, say.
+    lost,
     /// Reads begun.
     reads,
     /// Entries that reads gave.

@@ -1,6 +1,8 @@
 //! From an address to a log: the only place that names the backends.
 
 mod kinds;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
@@ -16,6 +18,9 @@ use crate::{
     recorder::Source,
     units::{format_size, parse_duration, parse_size},
 };
+
+#[cfg(feature = "redis")]
+use crate::backend::redis::StoredLog;
 
 /// Opens the log at an address: `memory:`, `json:./facts.ndjson`, `rotating:./log`, or a bare path. See [`Dsn`] and [`Schemes`].
 ///
@@ -88,16 +93,21 @@ struct Scheme {
 }
 
 /// Schemes that are part of the design and not yet of this version.
+#[cfg(feature = "redis")]
+const PLANNED: [&str; 0] = [];
+#[cfg(not(feature = "redis"))]
 const PLANNED: [&str; 4] = ["redis", "rediss", "redis+sentinel", "redis+cluster"];
 
 impl Schemes {
-    /// Papyra's own: `memory:`, `json:` and `rotating:`.
+    /// Papyra's own: `memory:`, `json:` and `rotating:`; with the feature `redis` also `redis:`, `rediss:`,
+    /// `redis+sentinel:` and `redis+cluster:`.
     pub fn new() -> Self {
-        Schemes(BTreeMap::new()).with("memory", open_memory).with_options("json", ["max_line"], open_json).with_options(
-            "rotating",
-            ROTATING,
-            open_rotating,
-        )
+        let schemes = Schemes(BTreeMap::new()).with("memory", open_memory);
+        let schemes = schemes.with_options("json", ["max_line"], open_json);
+        let schemes = schemes.with_options("rotating", ROTATING, open_rotating);
+        #[cfg(feature = "redis")]
+        let schemes = redis::register(schemes);
+        schemes
     }
 
     /// Registers a scheme that has no options but those that every log has ([`LogOptions`](crate::LogOptions)). It
@@ -164,6 +174,8 @@ impl Schemes {
         BackupDir::new(directory, |backend, data, pieces| match (backend, pieces) {
             ("json", [piece]) => Some(Log::new(FileLog::new(FileConfig::new(data.join(piece))))),
             ("rotating", _) => Some(Log::new(FileLog::new(FileConfig::rotating(data)))),
+            #[cfg(feature = "redis")]
+            ("redis", _) => Some(Log::new(StoredLog::new(data, pieces))),
             _ => None,
         })
     }

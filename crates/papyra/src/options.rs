@@ -105,6 +105,9 @@ impl ReadOptions {
 pub struct ScanOptions {
     /// Decode every fact too, not only its checksum and head.
     pub deep: bool,
+    /// Look only at so many of the newest entries, of each stream where a log has several. A backend that reads its own disk
+    /// may look at everything all the same.
+    pub sample: Option<u64>,
     /// Where to count how far the scan is, if anybody looks.
     pub progress: Option<Progress>,
 }
@@ -112,7 +115,14 @@ pub struct ScanOptions {
 impl ScanOptions {
     /// Every fact is decoded too.
     pub fn deep() -> Self {
-        ScanOptions { deep: true, progress: None }
+        ScanOptions { deep: true, ..ScanOptions::default() }
+    }
+
+    /// Looks only at so many of the newest entries, where looking at all costs a network.
+    #[must_use]
+    pub fn with_sample(mut self, entries: u64) -> Self {
+        self.sample = Some(entries);
+        self
     }
 
     /// Counts here how far the scan is.
@@ -195,6 +205,8 @@ pub struct CompactionConfig {
     pub allow_empty: bool,
     /// Look and report, take no lock, change nothing.
     pub dry_run: bool,
+    /// Drop also what consumer groups have not read, or not acknowledged, where a log has such groups.
+    pub ignore_groups: bool,
     /// Where to count how far the compaction is, if anybody looks.
     pub progress: Option<Progress>,
 }
@@ -202,7 +214,7 @@ pub struct CompactionConfig {
 impl CompactionConfig {
     /// Make this retention physical, as of this time.
     pub fn new(retention: Retention, now: SystemTime) -> Self {
-        CompactionConfig { retention, now, allow_empty: false, dry_run: false, progress: None }
+        CompactionConfig { retention, now, allow_empty: false, dry_run: false, ignore_groups: false, progress: None }
     }
 
     /// Go on even if nothing would remain.
@@ -216,6 +228,13 @@ impl CompactionConfig {
     #[must_use]
     pub fn dry_run(mut self, dry: bool) -> Self {
         self.dry_run = dry;
+        self
+    }
+
+    /// Drop also what consumer groups have not read, or not acknowledged.
+    #[must_use]
+    pub fn ignore_groups(mut self, ignore: bool) -> Self {
+        self.ignore_groups = ignore;
         self
     }
 

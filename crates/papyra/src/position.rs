@@ -27,6 +27,18 @@ impl Position {
         Position(Place::Pair(major, minor))
     }
 
+    /// The highest position below this one; `None` for the lowest of all.
+    pub(crate) fn before(self) -> Option<Position> {
+        let place = match self.0 {
+            Place::Seq(seq) => Place::Seq(seq.checked_sub(1)?),
+            Place::Pair(major, minor) => match minor.checked_sub(1) {
+                Some(minor) => Place::Pair(major, minor),
+                None => Place::Pair(major.checked_sub(1)?, u64::MAX),
+            },
+        };
+        Some(Position(place))
+    }
+
     /// The number, where the backend counts its facts.
     pub fn seq(self) -> Option<u64> {
         match self.0 {

@@ -42,6 +42,8 @@ pub enum AnomalyKind {
     UnexpectedFile,
     /// The log was written by a newer version.
     NewerFormat,
+    /// A key of the log's name holds something else.
+    WrongType,
 }
 
 impl AnomalyKind {
@@ -59,6 +61,7 @@ impl AnomalyKind {
             AnomalyKind::MissingSegment => "MISSING_SEGMENT",
             AnomalyKind::UnexpectedFile => "UNEXPECTED_FILE",
             AnomalyKind::NewerFormat => "NEWER_FORMAT",
+            AnomalyKind::WrongType => "WRONG_TYPE",
         }
     }
 }
@@ -248,9 +251,16 @@ pub struct CompactionReport {
     pub before_bytes: u64,
     /// Bytes after.
     pub after_bytes: u64,
+    /// Facts that retention hides and that stay because a consumer group has not done with them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub held_by_groups: u64,
     /// Whether anything was written: not if everything stays, and not in a dry run.
     pub changed: bool,
     /// What was found or done in each part, of a log whose kinds live in different places; else empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartReport<CompactionReport>>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

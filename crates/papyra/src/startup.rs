@@ -167,6 +167,7 @@ pub async fn check(log: &Log, config: &StartupConfig) -> Result<StartupReport> {
     if config.mode == StartupMode::Recover
         && config.recovery.mode == RecoveryMode::Quarantine
         && config.recovery.quarantine_dir.is_none()
+        && !log.backend().has_quarantine()
     {
         return Err(Error::new(ErrorKind::Config, "quarantine needs a directory for the originals")
             .with_cure("name one: --quarantine-dir DIR, or `quarantine_dir` under [startup]"));

@@ -4,10 +4,13 @@ mod input;
 mod remarks;
 mod writer;
 
-use std::{collections::VecDeque, io::Read};
+use std::{collections::VecDeque, io::Read, time::Duration};
 
 use clap::Args;
-use papyra::{Error, ErrorKind};
+use papyra::{
+    Error, ErrorKind,
+    units::{format_duration, parse_duration},
+};
 
 use crate::{exit::ExitCode, failure::Failure, help, session::Session};
 use input::{Content, Line};
@@ -34,11 +37,14 @@ pub(crate) struct AppendArgs {
     /// Leave out lines that are no facts, and count them
     #[arg(long)]
     skip_invalid: bool,
+    /// How long to keep trying while the log's server is away, such as 2min [default: the log's `timeout`, else 30s]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    timeout: Option<Duration>,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: AppendArgs, session: Session, stdin: Box<dyn Read + Send>) -> Result<ExitCode, Failure> {
-    let config = session.config()?;
+    let config = session.config_with(args.timeout.map(|timeout| ("timeout", format_duration(timeout).into())))?;
     let limit = input::line_limit(&config);
     let log = session.open_configured(&config).await?;
     let mut stop = session.stop.clone();

@@ -15,20 +15,27 @@ pub(super) fn tell(remarks: &[Entry], notes: &Notes) {
 }
 
 fn words(event: &Event) -> String {
-    let known = match event.event_type.as_str() {
-        "TailSettled" => event.payload.decode().ok().map(|Settled { offset, bytes }| {
-            format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
-        }),
-        "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
-        "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
-            format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
-        }),
-        "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
-        "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
-            format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
-        }),
-        _ => None,
-    };
+    let known =
+        match event.event_type.as_str() {
+            "TailSettled" => event.payload.decode().ok().map(|Settled { offset, bytes }| {
+                format!("the log ended in {bytes} bytes of an unfinished line, at byte {offset}; they were cut off")
+            }),
+            "LogReplaced" => Some("the log's file was replaced or removed; it was opened anew".to_owned()),
+            "SegmentsDropped" => event.payload.decode().ok().map(|Span { first, last }| {
+                format!("the facts {first} to {last} were dropped with their segment, as `max_segments` says")
+            }),
+            "FactsDropped" => event.payload.decode().ok().map(|Dropped { n }| format!("{n} facts were dropped before")),
+            "SyncFailed" => event.payload.decode().ok().map(|Suspect { suspect_from, suspect_to }| {
+                format!("the system failed to sync; the facts {suspect_from} to {suspect_to} may be lost")
+            }),
+            "ServerSetBack" => event.payload.decode().ok().map(|SetBack { resent, lost }| {
+                format!("the server went backwards: {resent} facts were sent again, {lost} acknowledged facts are lost")
+            }),
+            "StreamReset" => event.payload.decode().ok().map(|Reset { stream }| {
+                format!("the stream `{stream}` was deleted or set back: what stood in it is gone")
+            }),
+            _ => None,
+        };
     known.unwrap_or_else(|| format!("the log says: {} {}", event.event_type, event.payload))
 }
 
@@ -47,6 +54,17 @@ struct Span {
 #[derive(Deserialize)]
 struct Dropped {
     n: u64,
+}
+
+#[derive(Deserialize)]
+struct SetBack {
+    resent: u64,
+    lost: u64,
+}
+
+#[derive(Deserialize)]
+struct Reset {
+    stream: String,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +89,9 @@ mod tests {
         assert_eq!(settled, "the log ended in 17 bytes of an unfinished line, at byte 512; they were cut off");
         assert!(told("LogReplaced", "{}").contains("replaced"));
         assert!(told("SegmentsDropped", r#"{"first":1,"last":9}"#).starts_with("the facts 1 to 9 were dropped"));
+        let set_back = told("ServerSetBack", r#"{"resent":3,"lost":1,"was":"5-0"}"#);
+        assert_eq!(set_back, "the server went backwards: 3 facts were sent again, 1 acknowledged facts are lost");
+        assert!(told("StreamReset", r#"{"stream":"papyra:local:events"}"#).contains("papyra:local:events"));
         assert!(told("SyncFailed", r#"{"suspect_from":3,"suspect_to":9}"#).contains("3 to 9"));
     }
 

@@ -57,7 +57,7 @@ pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitC
     let options = BackupOptions::default().with_progress(bar.progress());
     let restored = found.backups.restore(&name, &target, &options).await?;
     drop(bar);
-    let anomalies = restored.scan.anomalies_total;
+    let (anomalies, notes) = (restored.scan.anomalies_total, restored.scan.notes.clone());
     let restored = RestoredLog { backup: name, log: target.address(), log_id: restored.log_id, scan: restored.scan };
     let told = report::deliver(&mut session, SCHEMA, ExitCode::Done, &restored, args.report.as_deref(), |out| {
         out.headline("Restore completed")?;
@@ -66,6 +66,9 @@ pub(super) async fn run(args: RestoreArgs, mut session: Session) -> Result<ExitC
         out.line(&format!("  entries: {}", restored.scan.entries.values().sum::<u64>()))?;
         out.line(&format!("  bytes: {}", restored.scan.bytes))
     });
+    for note in notes {
+        session.notes.note(&format!("note: {note}"));
+    }
     if anomalies > 0 {
         session.notes.warning(&format!(
             "warning: the log was damaged when it was backed up ({anomalies} anomalies), and so is this one"

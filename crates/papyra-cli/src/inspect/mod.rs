@@ -11,6 +11,7 @@ mod table;
 mod text;
 
 pub(crate) use args::{InspectArgs, Span};
+pub(crate) use form::Form;
 pub(crate) use listing::tell_skipped;
 pub(crate) use text::name;
 

@@ -29,6 +29,9 @@ pub(crate) struct CompactArgs {
     /// Go on even if nothing would remain
     #[arg(long)]
     allow_empty: bool,
+    /// Drop also what consumer groups have not read, or not acknowledged
+    #[arg(long)]
+    ignore_groups: bool,
     /// Write the report as JSON into this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -60,7 +63,7 @@ pub(super) async fn run(args: CompactArgs, mut session: Session) -> Result<ExitC
         let bar = session.notes.bar("compacting");
         let config = |log: &Log| {
             let config = CompactionConfig::new(args.over(*log.retention()), log.now()).with_progress(bar.progress());
-            config.allow_empty(args.allow_empty).dry_run(args.dry_run)
+            config.allow_empty(args.allow_empty).dry_run(args.dry_run).ignore_groups(args.ignore_groups)
         };
         Some(each(&log, config).await?)
     } else {
@@ -134,6 +137,9 @@ fn print(report: &CompactionReport, dry_run: bool, out: &mut Out) -> Result<(), 
     ] {
         out.line(&format!("  {name}: {figure}"))?;
     }
+    if report.held_by_groups > 0 {
+        out.line(&format!("  held_by_groups: {}", report.held_by_groups))?;
+    }
     Ok(())
 }
 
@@ -153,6 +159,7 @@ mod tests {
             max_bytes: None,
             dry_run: false,
             allow_empty: false,
+            ignore_groups: false,
             report: None,
         };
         let all = Rule::default().with_max_records(5).with_max_age(Duration::from_secs(60)).with_max_bytes(7);

@@ -75,7 +75,7 @@ pub(crate) async fn run(args: PersistenceArgs, session: Session) -> Result<ExitC
         What::Scan(args) => scan::run(args, session).await,
         What::Recover(args) => recover::run(args, session).await,
         What::Compact(args) => compact::run(args, session).await,
-        What::StartupCheck(args) => startup::run(args, session, ExitCode::NotReady).await,
+        What::StartupCheck(args) => startup::run(args, session, startup::Looks::AtFacts, ExitCode::NotReady).await,
         What::Inspect(args) => inspect::run(args, session).await,
     }
 }

@@ -13,6 +13,9 @@ pub(crate) struct ScanArgs {
     /// Decode every fact, too, not only its checksum and head
     #[arg(long)]
     deep: bool,
+    /// Look only at the newest N entries of each stream of a log on a server [default: all]
+    #[arg(long, value_name = "N")]
+    sample: Option<u64>,
     /// Write the report as JSON into this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -24,7 +27,8 @@ pub(super) async fn run(args: ScanArgs, mut session: Session) -> Result<ExitCode
     let settings = session.config()?;
     report::must_be_possible(args.report.as_deref(), &settings)?;
     let log = session.open_configured(&settings).await?;
-    let options = if args.deep { ScanOptions::deep() } else { ScanOptions::default() };
+    let mut options = if args.deep { ScanOptions::deep() } else { ScanOptions::default() };
+    options.sample = args.sample;
     let bar = session.notes.bar("scanning");
     let found = log.scan(options.with_progress(bar.progress())).await?;
     drop(bar);

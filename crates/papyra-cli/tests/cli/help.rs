@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use crate::lab::{Lab, events, finish};
+use crate::{
+    lab::{Lab, events, finish},
+    redis_lab::Server,
+};
 
 /// Every command, the program itself first, as the helps themselves tell them.
 fn commands(lab: &Lab) -> Vec<Vec<String>> {
@@ -25,9 +28,11 @@ fn words<'a>(command: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     command.iter().map(String::as_str).chain(more.iter().copied()).collect()
 }
 
-fn shell(lab: &Lab, line: &str) -> Command {
+fn shell(lab: &Lab, server: &Server, line: &str) -> Command {
     let mut shell = Command::new("sh");
     lab.settle(&mut shell);
+    // Examples that name no log are about one in Redis.
+    shell.env("PAPYRA_URL", server.url("prefix=papyra"));
     shell.args(["-c", line]);
     shell
 }
@@ -39,6 +44,7 @@ fn part<'a>(help: &'a str, title: &str) -> Vec<&'a str> {
 
 #[test]
 fn every_help_has_exit_codes_and_examples_that_run_also_when_nobody_reads_what_they_print() {
+    let server = Server::start();
     for command in commands(&Lab::new()) {
         let lab = Lab::with(&events(1..=3));
         let help = lab.run(&words(&command, &["--help"]), "");
@@ -49,7 +55,7 @@ fn every_help_has_exit_codes_and_examples_that_run_also_when_nobody_reads_what_t
         let examples = part(&help.stdout, "Examples:");
         assert!(!examples.is_empty(), "{command:?}");
         for example in examples {
-            let run = finish(shell(&lab, example), b"");
+            let run = finish(shell(&lab, &server, example), b"");
             assert_eq!(run.code, Some(0), "{example} {run:?}");
         }
         // The same once more, into a pipe that nobody reads.
@@ -57,7 +63,7 @@ fn every_help_has_exit_codes_and_examples_that_run_also_when_nobody_reads_what_t
         for example in part(&help.stdout, "Examples:") {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            let mut shell = shell(&lab, example);
+            let mut shell = shell(&lab, &server, example);
             shell.stdout(writer);
             let run = finish(shell, b"");
             assert_eq!(run.code, Some(0), "{example} {run:?}");

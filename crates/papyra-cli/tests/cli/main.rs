@@ -6,6 +6,7 @@ mod compact;
 mod config;
 mod doctor;
 mod exit_codes;
+mod groups;
 mod help;
 mod hostile;
 mod hybrid;
@@ -13,6 +14,9 @@ mod inspect;
 mod lab;
 mod owners;
 mod recover;
+mod redis;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod scan;
 mod seam;
 mod stubborn;

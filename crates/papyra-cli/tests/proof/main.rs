@@ -12,6 +12,7 @@ mod damager;
 mod disk_full;
 mod effort;
 mod feeder;
+mod fleet;
 mod giants;
 mod kill;
 mod lab;
@@ -21,6 +22,9 @@ mod moved;
 mod parts;
 mod power;
 mod python;
+mod redis;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 mod strace;
 mod syscalls;
 mod tmpfs;

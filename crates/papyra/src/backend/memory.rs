@@ -129,7 +129,7 @@ impl Backend for Memory {
             before_bytes: before.1,
             after_bytes: after.1,
             changed,
-            parts: Vec::new(),
+            ..CompactionReport::default()
         })
     }
 

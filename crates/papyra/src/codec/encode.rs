@@ -6,11 +6,13 @@ use super::seal;
 use crate::{ActorAddress, Fact, Members, Timestamp};
 
 /// What the writer knows of a line beyond its fact.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stamp<'a> {
     pub(crate) seq: u64,
     /// Written only while it is above the least.
     pub(crate) skew: Option<f64>,
+    /// Who counts, where several writers share a log.
+    pub(crate) writer: Option<&'a str>,
 }
 
 /// Writes the members of a fact: everything up to where the stamp goes, the closing brace not included.
@@ -75,7 +77,7 @@ pub(crate) fn encode_body(fact: &Fact, out: &mut Vec<u8>) {
 }
 
 /// Finishes the line that begins at `start` of `out` with the writer's stamp, its checksum and the newline.
-pub(crate) fn stamp(out: &mut Vec<u8>, start: usize, stamp: Stamp) {
+pub(crate) fn stamp(out: &mut Vec<u8>, start: usize, stamp: Stamp<'_>) {
     let mut line = Line { out, comma: true };
     if let Some(skew) = stamp.skew {
         line.name("skew");
@@ -85,6 +87,9 @@ pub(crate) fn stamp(out: &mut Vec<u8>, start: usize, stamp: Stamp) {
         } else {
             line.display(format_args!("{skew:e}"));
         }
+    }
+    if let Some(writer) = stamp.writer {
+        line.string("writer", writer);
     }
     line.counter("seq", Some(stamp.seq));
     seal::seal(out, start);

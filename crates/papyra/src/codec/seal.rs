@@ -129,19 +129,19 @@ pub(crate) fn tail_and_head(line: &[u8]) -> Option<(Tail, Head)> {
     Some((Tail { seq, skew }, head))
 }
 
-const TIMESTAMP: &[u8; 13] = b",\"timestamp\":";
+pub(super) const TIMESTAMP: &[u8; 13] = b",\"timestamp\":";
 const SKEW: &[u8] = b",\"skew\":";
 
 /// The number that `bytes` end with if this name stands right before it; otherwise the number, if any, and its length.
 #[inline(always)]
-fn named_number(bytes: &[u8], name: &[u8]) -> Result<f64, Option<(f64, usize)>> {
+pub(super) fn named_number(bytes: &[u8], name: &[u8]) -> Result<f64, Option<(f64, usize)>> {
     let (number, len) = number::at_end(bytes).ok_or(None)?;
     if bytes[..bytes.len() - len].ends_with(name) { Ok(number) } else { Err(Some((number, len))) }
 }
 
 /// Kind and timestamp of a fact as the encoder writes it. An audit's timestamp is not its last member.
 #[inline(always)]
-fn known_head(members: &[u8], last_timestamp: Option<f64>) -> Option<Head> {
+pub(super) fn known_head(members: &[u8], last_timestamp: Option<f64>) -> Option<Head> {
     if members.starts_with(b"{\"kind\":\"event\"") {
         return Some(Head { kind: Kind::Event, timestamp: last_timestamp? });
     }

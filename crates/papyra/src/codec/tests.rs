@@ -17,7 +17,7 @@ fn rewritten(line: &str) -> String {
         None => {
             let (tail, _) = tail_and_head(line.as_bytes()).unwrap();
             encode_body(&decode(line, Form::Lenient).unwrap(), &mut out);
-            stamp(&mut out, 0, Stamp { seq: tail.seq, skew: tail.skew });
+            stamp(&mut out, 0, Stamp { seq: tail.seq, skew: tail.skew, ..Stamp::default() });
         }
     }
     String::from_utf8(out).unwrap()
@@ -38,7 +38,37 @@ fn a_redis_entry_is_sealed_and_reads_as_a_fact() {
     let data = include_str!("../../tests/vectors/redis-data.json").trim_end();
     assert!(is_sealed(data.as_bytes()).is_some());
     assert_eq!(tail_and_head(data.as_bytes()).unwrap().0.seq, 1);
-    assert_eq!(decode(data, Form::Lenient).unwrap().kind(), Kind::Event);
+    let fact = decode(data, Form::Lenient).unwrap();
+    assert_eq!(fact.kind(), Kind::Event);
+    let signed = signature(data.as_bytes()).unwrap();
+    assert_eq!((signed.writer, signed.seq), ("0199f0c2-7a44-7e51-9d0b-3a4f6b1f2c77", 1));
+    assert_eq!(signed.head, Head { kind: Kind::Event, timestamp: fact.timestamp().seconds() });
+    let mut out = Vec::new();
+    encode_body(&fact, &mut out);
+    sign(&mut out, signed.writer, signed.seq);
+    assert_eq!(String::from_utf8(out).unwrap(), data);
+}
+
+#[test]
+fn a_line_of_a_file_becomes_that_of_a_writer_and_keeps_its_fact() {
+    for line in VECTORS.iter().flat_map(|(_, text)| text.lines().filter(|line| !line.contains("\"log\""))) {
+        let (tail, head) = tail_and_head(line.as_bytes()).unwrap();
+        let signed = signed_copy(line.as_bytes(), "w").unwrap();
+        assert!(is_sealed(&signed).is_some());
+        let signature = signature(&signed).unwrap();
+        assert_eq!((signature.writer, signature.seq, signature.head), ("w", tail.seq, head));
+        let fact = |text: &[u8]| decode(std::str::from_utf8(text).unwrap(), Form::Lenient).unwrap();
+        assert_eq!(fact(&signed), fact(line.as_bytes()));
+        assert!(signed_copy(line.replacen("timestamp", "Timestamp", 1).as_bytes(), "w").is_none());
+    }
+    let mut late = Vec::new();
+    encode_body(&Event::new("a://b", "E").into(), &mut late);
+    let body = late.len();
+    stamp(&mut late, 0, Stamp { seq: 7, skew: Some(99.5), writer: None });
+    late.pop();
+    let signed = signed_copy(&late, "w").unwrap();
+    assert_eq!(signed[..body], late[..body]);
+    assert!(!String::from_utf8(signed).unwrap().contains("skew"));
 }
 
 #[test]
@@ -164,7 +194,7 @@ fn a_checksum_inside_a_payload_is_no_trailer() {
         Event::new(ActorAddress::UNKNOWN, "E").with_payload(Payload::from_json(r#"{"a":1,"crc":"00000000"}"#).unwrap());
     let mut out = Vec::new();
     encode_body(&fact.into(), &mut out);
-    stamp(&mut out, 0, Stamp { seq: 1, skew: None });
+    stamp(&mut out, 0, Stamp { seq: 1, ..Stamp::default() });
     out.pop();
     assert_eq!(sealed_prefix(&out), Some(out.len()));
 }

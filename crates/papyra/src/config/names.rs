@@ -48,7 +48,7 @@ pub(super) fn variable(name: &str) -> String {
 /// Whether a whole number may stand there without quotes.
 pub(super) fn takes_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
-    matches!(last, "max_records" | "max_bytes" | "max_age" | "lock_timeout")
+    matches!(last, "max_records" | "max_bytes" | "max_age" | "lock_timeout" | "timeout")
 }
 
 #[cfg(test)]

@@ -9,8 +9,17 @@ use crate::{LogOptions, quoted::is_harmless};
 const HIDDEN: &str = "***";
 
 /// Options of Papyra's own backends that are no secrets; whatever else stands in an address may be one.
-const SHOWN: [&str; 7] =
-    ["max_line", "segment_bytes", "segment_records", "segment_age", "max_segments", "prefix", "system"];
+const SHOWN: [&str; 9] = [
+    "max_line",
+    "segment_bytes",
+    "segment_records",
+    "segment_age",
+    "max_segments",
+    "prefix",
+    "system",
+    "maxlen",
+    "replicas",
+];
 
 impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! An endless read: read to the end, wait a little, read on behind the last entry.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -10,7 +11,7 @@ use futures_core::Stream;
 
 use crate::{Entry, EntryStream, ErrorKind, Log, Order, ReadOptions, Result};
 
-/// How often new entries are looked for.
+/// How often a log that is not there is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often a log may be missing, or shorter than we know it to have been, before that is an error: somebody may be moving
@@ -22,7 +23,7 @@ pub(super) struct Follow {
     log: Log,
     options: ReadOptions,
     reading: Option<EntryStream>,
-    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// The position behind which we read is one that the log itself gave.
     positioned: bool,
     /// How often in a row the log could not be found.
@@ -38,6 +39,13 @@ impl Follow {
     fn rest(&mut self) {
         self.reading = None;
         self.pause = Some(Box::pin(tokio::time::sleep(INTERVAL)));
+    }
+
+    /// Until the backend says that there may be something new.
+    fn wait_for_news(&mut self) {
+        self.reading = None;
+        let (log, after) = (self.log.clone(), self.options.after);
+        self.pause = Some(Box::pin(async move { log.backend.news(after).await }));
     }
 }
 
@@ -74,7 +82,7 @@ impl Stream for Follow {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
                     this.missed = 0;
-                    this.rest();
+                    this.wait_for_news();
                 }
             }
         }

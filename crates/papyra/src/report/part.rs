@@ -188,6 +188,7 @@ impl CompactionReport {
             after_records: done().map(|report| report.after_records).sum(),
             before_bytes: done().map(|report| report.before_bytes).sum(),
             after_bytes: done().map(|report| report.after_bytes).sum(),
+            held_by_groups: done().map(|report| report.held_by_groups).sum(),
             changed: done().any(|report| report.changed),
             parts,
         })

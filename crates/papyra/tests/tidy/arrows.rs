@@ -25,10 +25,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "retention",
         ],
     ),
-    ("contract", &["backend", "codec", "entry_stream", "options", "part", "pieces"]),
+    ("contract", &["backend", "checkup", "codec", "entry_stream", "groups", "options", "part", "pieces", "shipping"]),
     ("backends", &["backend::*"]),
     // The conformance suite looks at a backend as its users do: through a `Log`.
-    ("held", &["backup", "conformance", "log", "metrics", "observe", "recorder", "startup", "stats"]),
+    ("held", &["backup", "conformance", "consumer", "log", "metrics", "observe", "recorder", "startup", "stats"]),
     ("door", &["", "choice", "config", "dsn", "log_options", "nearest", "open", "quoted", "units"]),
 ];
 

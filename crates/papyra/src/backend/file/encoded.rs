@@ -28,13 +28,13 @@ impl Next {
         self.newest = self.newest.into_iter().chain(before.newest).reduce(f64::max);
     }
 
-    fn stamp(&mut self, timestamp: f64) -> Stamp {
+    fn stamp(&mut self, timestamp: f64) -> Stamp<'static> {
         if let Some(newest) = self.newest {
             // Times at both ends of what a number can hold are further apart than a number can say.
             self.skew = self.skew.max(newest - timestamp).min(f64::MAX);
         }
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
-        let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew) };
+        let stamp = Stamp { seq: self.seq, skew: (self.skew > LEAST_SKEW).then_some(self.skew), writer: None };
         self.seq += 1;
         stamp
     }

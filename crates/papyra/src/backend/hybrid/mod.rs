@@ -4,6 +4,7 @@
 //! keeps no other from doing and taking it.
 
 mod append;
+mod groups;
 mod join;
 mod state;
 
@@ -13,8 +14,8 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, EntryStream, Fact, Kind, Part, PartReport, ReadOptions,
-    RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
+    Appended, Backend, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Fact, Kind, Part, PartReport,
+    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
 };
 
 /// A log whose kinds of facts live in different places.
@@ -130,5 +131,13 @@ impl Backend for Hybrid {
             closed = part.backend.close().await.and(closed);
         }
         closed
+    }
+
+    fn has_quarantine(&self) -> bool {
+        self.parts.iter().all(|part| part.backend.has_quarantine())
+    }
+
+    fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
+        self.parts.iter().any(|part| part.backend.consumer_groups().is_some()).then_some(self as &dyn ConsumerGroups)
     }
 }

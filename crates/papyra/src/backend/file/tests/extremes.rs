@@ -26,7 +26,7 @@ fn facts_of_any_time_can_be_read_and_found_again() {
 fn sealed(seq: u64) -> Vec<u8> {
     let mut line = Vec::new();
     codec::encode_body(&fact(1), &mut line);
-    codec::stamp(&mut line, 0, codec::Stamp { seq, skew: None });
+    codec::stamp(&mut line, 0, codec::Stamp { seq, ..codec::Stamp::default() });
     line
 }
 

@@ -1,0 +1,119 @@
+-- Adds the lines of one batch of one writer to the streams of a lane, exactly once. All is checked before anything is
+-- written: a script is not undone when it fails half-way.
+--
+-- KEYS  state, mark, the streams of the lane
+-- ARGV  the writer's number before the batch, its last number in it, the checksum of the last line, seconds that the mark
+--       lives (0: for ever), the highest id that the caller knows to have been given, the latest timestamp in the batch,
+--       entries to keep per stream (0: all), a name for the log if it has none;
+--       then for each line: which of the streams, the line
+local state, mark = KEYS[1], KEYS[2]
+local previous, last, known = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5]
+
+local function parts(id)
+  local ms, n = string.match(id or '', '^(%d+)%-(%d+)')
+  return tonumber(ms or 0), tonumber(n or 0)
+end
+local function below(a, b)
+  local ams, an = parts(a)
+  local bms, bn = parts(b)
+  return ams < bms or (ams == bms and an < bn)
+end
+
+local fresh = true
+for i = 3, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind == 'stream' then
+    fresh = false
+  elseif kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE the key ' .. KEYS[i] .. ' holds a ' .. kind .. ', not a stream')
+  end
+end
+
+-- How far is this writer?
+local marked = redis.call('GET', mark) or ''
+local seq = tonumber(string.match(marked, '^%d+') or 0)
+local known_of_log = redis.call('HMGET', state, 'log', 'last', 'ahead', unpack(KEYS, 3))
+local log, top, ahead = known_of_log[1] or '', known_of_log[2] or '0-0', known_of_log[3]
+if last > previous and seq >= last then
+  -- Written once more, so that whoever asks next whether replicas or the disk have it is not answered for nothing.
+  redis.call('SET', mark, marked, 'KEEPTTL')
+  return {'REPEATED', marked, top, log}
+end
+if seq ~= previous or below(top, known) then
+  return {'ELSEWHERE', marked, top, log}
+end
+
+-- The first id: above every id that this lane has given, and above all in the streams that get something.
+local used, reset = {}, {}
+for i = 9, #ARGV, 2 do used[tonumber(ARGV[i])] = true end
+local clock = redis.call('TIME')
+local ms, n = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), 0
+local now = ms
+local function rise(id)
+  local ims, inn = parts(id)
+  if ims > ms or (ims == ms and inn >= n) then ms, n = ims, inn + 1 end
+end
+rise(top)
+if next(used) and not (fresh and log == '') then
+  for i in pairs(used) do
+    local own = '0-0'
+    if redis.call('EXISTS', KEYS[i + 2]) == 1 then
+      local about = redis.call('XINFO', 'STREAM', KEYS[i + 2])
+      for j = 1, #about, 2 do
+        if about[j] == 'last-generated-id' then own = about[j + 1] end
+      end
+    end
+    rise(own)
+    local before = known_of_log[i + 3]
+    if before and below(own, before) then reset[#reset + 1] = KEYS[i + 2] .. ' ' .. own .. ' ' .. before end
+  end
+end
+if ms >= 9007199254740992 or n >= 9007199254740992 then
+  return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. top)
+end
+
+-- The rights to write beside the streams are tried before the streams: a batch without its mark could be doubled.
+if marked == '' and last > previous then redis.call('SET', mark, '0 00000000 0-0', 'EX', 60) end
+if log == '' then redis.call('HSET', state, 'last', top) end
+
+local first, given, id = n, {}, top
+for i = 9, #ARGV, 2 do
+  local stream = tonumber(ARGV[i])
+  id = string.format('%.0f-%.0f', ms, n)
+  if ARGV[7] ~= '0' then
+    redis.call('XADD', KEYS[stream + 2], 'MAXLEN', '~', ARGV[7], id, 'data', ARGV[i + 1])
+  else
+    redis.call('XADD', KEYS[stream + 2], id, 'data', ARGV[i + 1])
+  end
+  given[stream] = id
+  n = n + 1
+end
+
+local changes = {'last', id}
+for stream, newest in pairs(given) do
+  changes[#changes + 1] = KEYS[stream + 2]
+  changes[#changes + 1] = newest
+end
+if log == '' then
+  log = ARGV[8]
+  changes[#changes + 1] = 'log'
+  changes[#changes + 1] = log
+  -- Only of a log that began empty we know by how much facts were ahead of its clock.
+  if fresh then ahead = '0' end
+end
+if ahead then
+  local by = tonumber(ARGV[6]) - now / 1000
+  if by > tonumber(ahead) then ahead = string.format('%.6f', by) end
+  changes[#changes + 1] = 'ahead'
+  changes[#changes + 1] = ahead
+end
+if last > previous then
+  local text = string.format('%.0f', last) .. ' ' .. ARGV[3] .. ' ' .. id
+  if ARGV[4] == '0' then
+    redis.call('SET', mark, text)
+  else
+    redis.call('SET', mark, text, 'EX', ARGV[4])
+  end
+end
+redis.call('HSET', state, unpack(changes))
+return {'ADDED', string.format('%.0f-%.0f', ms, first), id, log, unpack(reset)}

@@ -1,0 +1,172 @@
+//! Taking the lines of a spool, each exactly once.
+
+use async_trait::async_trait;
+use redis::Value;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{
+    connection::{Answers, Connection},
+    id::Id,
+    keys::{Lane, Stream},
+    reply,
+    script::{Answer, Call, Line, Marked},
+    server::Server,
+    trouble::{After, Trouble},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    codec::{self, Head},
+    shipping::{Mark, Shipment, Shipped, Shipping},
+};
+
+/// The most lines that one shipment may hold: the server does nothing else while it adds them.
+const MAX_LINES: usize = 65_536;
+
+/// The way of a spool into the log.
+#[derive(Debug)]
+pub(super) struct Ship {
+    server: Server,
+    /// Shipments have a connection of their own, so that a slow one holds up nobody else.
+    connection: Mutex<Way>,
+}
+
+#[derive(Default)]
+struct Way {
+    connection: Option<Connection>,
+    knows_script: bool,
+}
+
+impl std::fmt::Debug for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Way").field("connected", &self.connection.is_some()).finish()
+    }
+}
+
+impl Ship {
+    pub(super) fn new(server: Server) -> Self {
+        Ship { server, connection: Mutex::default() }
+    }
+
+    fn internal(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Internal, format!("{what} of `{}` is not understood", self.server.address()))
+    }
+
+    fn writer(&self, writer: &str) -> Result<Uuid> {
+        Uuid::parse_str(writer)
+            .map_err(|_| Error::new(ErrorKind::Config, "the name of a spool is no UUID: it cannot be a writer"))
+    }
+
+    /// The one lane of the log.
+    fn lane(&self) -> Result<Lane> {
+        match self.server.keys().lanes() {
+            [lane] => Ok(*lane),
+            _ => Err(Error::new(
+                ErrorKind::Config,
+                format!("a spool cannot ship to `{}`: its streams stand on several nodes", self.server.address()),
+            )
+            .with_cure("give the log a hash tag, such as `prefix={papyra}`, so that its streams stand together")),
+        }
+    }
+
+    async fn call(&self, call: &Call<'_>) -> Result<Value, Trouble> {
+        let mut way = self.connection.lock().await;
+        let mut with_text = !way.knows_script;
+        loop {
+            let mut connection = match way.connection.take() {
+                Some(connection) => connection,
+                None => self.server.dedicated(Answers::Soon).await?,
+            };
+            let answer = connection.send(&call.command(with_text)).await;
+            let trouble = match answer {
+                Ok(value) => {
+                    *way = Way { connection: Some(connection), knows_script: true };
+                    return Ok(value);
+                }
+                Err(error) => Trouble::of(&error, "append to", self.server.address()),
+            };
+            match trouble.after {
+                // Once is enough: a server that forgets the script at once does not want it.
+                After::SendScript if !with_text => {
+                    with_text = true;
+                    way.connection = Some(connection);
+                }
+                // Another connection may lead to another server, which has not seen the script.
+                After::Reconnect => {
+                    *way = Way::default();
+                    return Err(trouble);
+                }
+                _ => {
+                    way.connection = Some(connection);
+                    return Err(trouble);
+                }
+            }
+        }
+    }
+}
+
+/// A line as it stands in the log, with its number and what it is about.
+fn signed(line: &[u8], writer: &str) -> Option<(Vec<u8>, u64, Head)> {
+    let data = codec::signed_copy(line, writer)?;
+    let (seq, head) = codec::signature(&data).map(|signature| (signature.seq, signature.head))?;
+    Some((data, seq, head))
+}
+
+#[async_trait]
+impl Shipping for Ship {
+    async fn mark(&self, writer: &str) -> Result<Option<Mark>> {
+        let (lane, writer) = (self.lane()?, self.writer(writer)?);
+        let mut command = redis::cmd("GET");
+        command.arg(self.server.keys().mark(lane, &writer));
+        let value = self.server.call("look at", &command).await?;
+        if value == Value::Nil {
+            return Ok(None);
+        }
+        let marked = reply::text(&value).and_then(Marked::parse).ok_or_else(|| self.internal("a writer's mark"))?;
+        Ok(Some(Mark { seq: marked.seq, crc: marked.crc }))
+    }
+
+    async fn ship(&self, shipment: &Shipment<'_>) -> Result<Shipped> {
+        let (lane, writer) = (self.lane()?, self.writer(shipment.writer)?);
+        if shipment.lines.len() > MAX_LINES {
+            return Err(Error::new(ErrorKind::Invalid, format!("a shipment may hold {MAX_LINES} lines at most")));
+        }
+        let name = writer.to_string();
+        let (mut lines, mut last, mut latest) = (Vec::with_capacity(shipment.lines.len()), shipment.previous, f64::MIN);
+        for line in shipment.lines {
+            let Some((data, seq, head)) = signed(line, &name).filter(|(_, seq, _)| *seq > last) else {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!("line {last} of a spool is followed by one that is not sealed, or has a lower number"),
+                ));
+            };
+            (last, latest) = (seq, latest.max(head.timestamp));
+            lines.push(Line { stream: Stream::of(head.kind), data });
+        }
+        let Some(crc) = lines.last().map(|line| codec::claimed(&line.data).unwrap_or_default()) else {
+            return Ok(Shipped::Done);
+        };
+        let call = Call {
+            keys: self.server.keys(),
+            lane,
+            writer: &writer,
+            previous: shipment.previous,
+            last,
+            crc,
+            for_ever: true,
+            known: Id::default(),
+            latest,
+            max_len: self.server.config().max_len,
+            lines: &lines,
+        };
+        let value = self.call(&call).await.map_err(|trouble| match trouble.unknown {
+            true => trouble.into_error().with_unknown_outcome(),
+            false => trouble.into_error(),
+        })?;
+        match Answer::parse(&value).ok_or_else(|| self.internal("what the script answered"))? {
+            Answer::Added { .. } => Ok(Shipped::Done),
+            Answer::Repeated(_) => Ok(Shipped::Repeated),
+            Answer::Elsewhere(seen) => Ok(Shipped::Elsewhere(seen.seq())),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Logs on Redis, tried on real servers: child processes of the tests.
+
+mod backups;
+mod beside;
+mod busy;
+mod caring;
+mod checkups;
+mod conforming;
+mod encrypted;
+mod facts;
+mod groups;
+mod lab;
+mod outages;
+mod python;
+mod refusals;
+mod several;
+mod shipping;
