@@ -19,7 +19,7 @@ mod conformance {
         Spooled::new(Arc::new(remote), SpoolConfig::new(dir.join("spool"))).unwrap()
     }
 
-    crate::conformance!(|dir| held(dir));
+    crate::conformance!(held);
 }
 
 use std::{path::Path, sync::Arc, time::Duration};
