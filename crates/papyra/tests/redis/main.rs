@@ -12,6 +12,7 @@ mod groups;
 mod lab;
 mod outages;
 mod python;
+mod recording;
 mod refusals;
 mod several;
 mod shipping;
