@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::read;
 
-/// The instructions of the last stage, and all of them.
-/// Each with its arguments.
+/// Instructions, each with its arguments.
 type Instructions = Vec<(String, String)>;
 
+/// Those of the last stage, and all of them.
 fn instructions() -> (Instructions, Instructions) {
     let text = read("container/Containerfile");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
