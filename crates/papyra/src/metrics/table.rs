@@ -112,7 +112,7 @@ const GAUGES: &[Metric] = &[
     Metric {
         name: "spool_stalled",
         instrument: Instrument::Gauge,
-        about: "1 if the remote log could not be reached, or refused the facts, when that was last tried; else 0.",
+        about: "One if the remote log could not be reached, or refused the facts, when that was last tried; else zero.",
         read: |snapshot| snapshot.spool.map(|spool| Value::Level(f64::from(u8::from(spool.stalled)))),
     },
 ];
