@@ -68,7 +68,7 @@ pub(super) enum What {
             Without positions, everything that has been idle for --min-idle, up to --count. What was delivered more than \
             --max-deliveries times is set aside instead: `papyra groups dead` shows it.",
         after_help = help::after(
-            &["papyra groups create mailers && papyra groups claim --group mailers --consumer mailer-2 --min-idle 10m"],
+            &["papyra groups create mailers && papyra groups claim --group mailers --consumer m-2 --min-idle 9m"],
             &[help::OF_A_LOG]
         )
     )]
