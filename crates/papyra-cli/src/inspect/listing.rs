@@ -134,7 +134,7 @@ pub(crate) fn tell_gaps(session: &Session, entries: &EntryStream) {
 }
 
 /// Damage that a read met.
-pub(super) fn tell_skipped(session: &Session, skipped: u64) {
+pub(crate) fn tell_skipped(session: &Session, skipped: u64) {
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));
     }

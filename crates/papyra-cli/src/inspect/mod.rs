@@ -14,7 +14,7 @@ mod top;
 
 pub(crate) use args::{InspectArgs, Span, window};
 pub(crate) use form::Form;
-pub(crate) use listing::tell_gaps;
+pub(crate) use listing::{tell_gaps, tell_skipped};
 pub(crate) use text::name;
 
 use self::args::What;
