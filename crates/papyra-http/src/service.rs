@@ -19,7 +19,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Source {
     /// A log that somebody else writes to. Counters are those of this process, which only reads.
-    Log(Log),
+    Log(Box<Log>),
     /// The recorder of this process.
     Recorder(Recorder),
 }
@@ -42,7 +42,7 @@ impl Source {
 
 impl From<Log> for Source {
     fn from(log: Log) -> Self {
-        Source::Log(log)
+        Source::Log(Box::new(log))
     }
 }
 

@@ -7,7 +7,7 @@ use papyra::{Log, MetricsSnapshot, Recorder};
 #[non_exhaustive]
 pub enum Source {
     /// A log.
-    Log(Log),
+    Log(Box<Log>),
     /// A recorder with its log.
     Recorder(Recorder),
 }
@@ -30,7 +30,7 @@ impl Source {
 
 impl From<Log> for Source {
     fn from(log: Log) -> Self {
-        Source::Log(log)
+        Source::Log(Box::new(log))
     }
 }
 

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::Backlog;
+
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
 pub use table::{Instrument, LABELS, Label, Metric, Unit, Value, table};
@@ -34,6 +36,9 @@ macro_rules! metrics {
             $($(#[doc = $doc])+ pub $name: u64,)*
             /// Facts that wait in the recorder's queue now; 0 for a log without a recorder.
             pub queued: u64,
+            /// What waits in the log's spool now; `None` for a log without one, or that was not written to yet.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub spool: Option<Backlog>,
             $($(#[doc = $ldoc])+ pub $latency: HistogramSnapshot,)*
         }
 
@@ -57,6 +62,7 @@ macro_rules! metrics {
                 MetricsSnapshot {
                     $($name: self.$name.get(),)*
                     queued: 0,
+                    spool: None,
                     $($latency: self.$latency.snapshot(),)*
                 }
             }

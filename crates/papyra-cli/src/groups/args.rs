@@ -50,7 +50,8 @@ pub(super) enum What {
         after_help = help::after(
             &["papyra groups read --group archive --consumer archiver --pending > batch.ndjson",
               "papyra groups read --group archive --consumer archiver --count 1000 > batch.ndjson",
-              "papyra append --path archive.ndjson < batch.ndjson && papyra groups ack --group archive < batch.ndjson"],
+              "papyra append --path archive.ndjson < batch.ndjson",
+              "papyra groups ack --group archive < batch.ndjson"],
             &[help::OF_A_LOG]
         )
     )]

@@ -50,5 +50,15 @@ fn of_stats(stats: &Stats) -> Vec<String> {
         format!("newest: {}", time(stats.newest)),
         format!("anomalies: {}", stats.anomalies),
     ]);
+    if let Some(waiting) = stats.backlog {
+        lines.extend([
+            format!("spool_facts: {}", waiting.facts),
+            format!("spool_bytes: {}", waiting.bytes),
+            format!("spool_oldest: {}", time(waiting.oldest)),
+            format!("spool_shipped: {}", waiting.shipped),
+            format!("spool_lost: {}", waiting.lost),
+            format!("spool_stalled: {}", waiting.stalled),
+        ]);
+    }
     lines
 }

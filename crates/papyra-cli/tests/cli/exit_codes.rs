@@ -158,7 +158,6 @@ fn who_asks_for_json_gets_a_document_of_a_failure_too() {
         (&["timeline", "local://1", "--path", "missing.ndjson"], 66),
         (&["metrics", "persistence", "--path", "missing.ndjson"], 66),
         (&["backup", "verify", "missing"], 66),
-        (&["append", "--path", "/sys/papyra.ndjson"], 77),
     ] {
         let run = lab.run(&[args, &["-o", "json"]].concat(), "");
         assert_eq!(run.code, Some(exit), "{run:?}");

@@ -14,7 +14,7 @@ struct Opened {
 }
 
 pub(super) async fn open(config: &Config, url: Setting<Dsn>, schemes: &Schemes) -> Result<Log> {
-    let dsn = url.value.clone().with_log_options(config.log);
+    let dsn = config.with_spool(url.value.clone().with_log_options(config.log))?;
     let mut opened = vec![open_one("url", Setting { value: dsn, ..url }, schemes).await?];
     let mut log = opened[0].log.clone();
     for kind in Kind::KNOWN {

@@ -68,17 +68,58 @@ pub const LABELS: &[Label] = &[
     Label { name: "backend", about: "the backend that keeps the log, such as `json` or `rotating`" },
 ];
 
-const GAUGES: &[Metric] = &[Metric {
-    name: "queued",
-    instrument: Instrument::Gauge,
-    about: "Facts that wait in the recorder's queue now; 0 for a log without a recorder.",
-    // No queue holds so many that a float could not count them.
-    read: |snapshot| Some(Value::Level(snapshot.queued as f64)),
-}];
+const SPOOL_COUNTERS: &[Metric] = &[
+    Metric {
+        name: "spool_shipped",
+        instrument: Instrument::Counter,
+        about: "Facts that the log's spool shipped over its life.",
+        read: |snapshot| snapshot.spool.map(|spool| Value::Count(spool.shipped)),
+    },
+    Metric {
+        name: "spool_lost",
+        instrument: Instrument::Counter,
+        about: "Facts that the remote log lost after it had taken them, and that the spool no longer held.",
+        read: |snapshot| snapshot.spool.map(|spool| Value::Count(spool.lost)),
+    },
+];
+
+// Nothing that waits is so much that a float could not count it.
+const GAUGES: &[Metric] = &[
+    Metric {
+        name: "queued",
+        instrument: Instrument::Gauge,
+        about: "Facts that wait in the recorder's queue now; 0 for a log without a recorder.",
+        read: |snapshot| Some(Value::Level(snapshot.queued as f64)),
+    },
+    Metric {
+        name: "spool_facts",
+        instrument: Instrument::Gauge,
+        about: "Facts that wait in the log's spool now.",
+        read: |snapshot| snapshot.spool.map(|spool| Value::Level(spool.facts as f64)),
+    },
+    Metric {
+        name: "spool_bytes",
+        instrument: Instrument::Gauge,
+        about: "Bytes that they take.",
+        read: |snapshot| snapshot.spool.map(|spool| Value::Level(spool.bytes as f64)),
+    },
+    Metric {
+        name: "spool_oldest",
+        instrument: Instrument::Gauge,
+        about: "When the oldest of them happened, as a Unix time; nothing if none waits.",
+        read: |snapshot| snapshot.spool.and_then(|spool| spool.oldest).map(Value::Level),
+    },
+    Metric {
+        name: "spool_stalled",
+        instrument: Instrument::Gauge,
+        about: "1 if the remote log could not be reached, or refused the facts, when that was last tried; else 0.",
+        read: |snapshot| snapshot.spool.map(|spool| Value::Level(f64::from(u8::from(spool.stalled)))),
+    },
+];
 
 /// Every metric, in a stable order: counters, gauges, histograms.
 pub fn table() -> impl Iterator<Item = &'static Metric> {
-    COUNTERS.iter().chain(GAUGES).chain(LATENCIES)
+    COUNTERS.iter().chain(SPOOL_COUNTERS).chain(GAUGES).chain(LATENCIES)
 }
 
 impl Metric {
@@ -147,13 +188,16 @@ mod tests {
     use std::{collections::HashSet, time::Duration};
 
     use super::*;
-    use crate::metrics::Metrics;
+    use crate::{Backlog, metrics::Metrics};
 
     #[test]
     fn the_table_has_everything_that_a_snapshot_shows_and_nothing_else() {
         let json = serde_json::to_value(MetricsSnapshot::default()).unwrap();
         let shown: HashSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        let listed: Vec<&str> = table().map(|metric| metric.name).collect();
+        // What waits in a spool is shown together, if there is one.
+        let of_all_logs = table().filter(|metric| metric.value(&MetricsSnapshot::default()).is_some());
+        let listed: Vec<&str> = of_all_logs.map(|metric| metric.name).collect();
+        assert!(table().all(|metric| listed.contains(&metric.name) || metric.name.starts_with("spool_")));
         assert_eq!(listed.len(), shown.len(), "{listed:?}");
         assert_eq!(listed.into_iter().collect::<HashSet<_>>(), shown);
     }
@@ -180,12 +224,19 @@ mod tests {
         metrics.records_written.add(3);
         metrics.bytes_written.add(400);
         metrics.sync_seconds.add(Duration::from_millis(2));
-        let snapshot = MetricsSnapshot { queued: 7, ..metrics.snapshot() };
+        let spool = Backlog { facts: 5, bytes: 600, oldest: Some(9.5), shipped: 11, lost: 2, stalled: true };
+        let snapshot = MetricsSnapshot { queued: 7, spool: Some(spool), ..metrics.snapshot() };
         for metric in table() {
             let expected = match metric.name {
                 "records_written" => Value::Count(3),
                 "bytes_written" => Value::Count(400),
                 "queued" => Value::Level(7.0),
+                "spool_shipped" => Value::Count(11),
+                "spool_lost" => Value::Count(2),
+                "spool_facts" => Value::Level(5.0),
+                "spool_bytes" => Value::Level(600.0),
+                "spool_oldest" => Value::Level(9.5),
+                "spool_stalled" => Value::Level(1.0),
                 "sync_seconds" => Value::Times(snapshot.sync_seconds),
                 _ => match metric.instrument {
                     Instrument::Counter => Value::Count(0),

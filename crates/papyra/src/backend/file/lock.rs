@@ -57,7 +57,7 @@ struct Holder {
 
 /// A lock that is held as long as this value lives.
 #[derive(Debug)]
-pub(super) struct HeldLock {
+pub(in crate::backend) struct HeldLock {
     _file: File,
 }
 
@@ -94,7 +94,7 @@ impl HeldLock {
     ///
     /// # Errors
     /// `Locked` after the patience is over, naming the holder.
-    pub(super) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
+    pub(in crate::backend) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
         let began = Instant::now();
         loop {
             let file = open(path)?;
@@ -128,7 +128,7 @@ fn locked(path: &Path, log: &Path) -> Error {
 }
 
 /// Whether somebody holds a lock at this moment. Where that cannot be found out, somebody may.
-pub(super) fn is_held(path: &Path) -> bool {
+pub(in crate::backend) fn is_held(path: &Path) -> bool {
     match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Ok(file) => file.try_lock_shared().is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,

@@ -62,7 +62,7 @@ impl Findings {
             let anomaly = Anomaly::new(kind, key, format!("entry {}: {why}", raw.id));
             self.report.add(match seq {
                 Some(seq) => anomaly.for_seqs(seq, seq),
-                None => anomaly.at(0, bytes),
+                None => anomaly,
             });
             let loses = kind == AnomalyKind::CorruptedLine;
             return Some(Bad { stream, raw, why, loses });
