@@ -4,11 +4,14 @@ use std::path::Path;
 
 use crate::read;
 
-/// The instructions of the last stage, and all of them.
-fn instructions() -> (Vec<(String, String)>, Vec<(String, String)>) {
+/// Instructions, each with its arguments.
+type Instructions = Vec<(String, String)>;
+
+/// Those of the last stage, and all of them.
+fn instructions() -> (Instructions, Instructions) {
     let text = read("container/Containerfile");
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let all: Vec<(String, String)> = lines
+    let all: Instructions = lines
         .map(|line| line.split_once(' ').map(|(word, rest)| (word.to_owned(), rest.to_owned())).unwrap())
         .collect();
     let last = all.iter().rposition(|(word, _)| word == "FROM").unwrap();
