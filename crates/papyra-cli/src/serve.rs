@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use papyra::units::parse_duration;
-use papyra_http::Service;
+use papyra_http::{Readiness, Service};
 
 use crate::{exit::ExitCode, failure::Failure, help, safe, session::Session, token};
 
@@ -30,6 +30,9 @@ pub(crate) struct ServeArgs {
     /// The log's name in metrics
     #[arg(long, value_name = "NAME", default_value = "papyra")]
     name: String,
+    /// Not ready while a consumer group has more entries than this before it
+    #[arg(long, value_name = "N")]
+    max_lag: Option<u64>,
     /// Do not scan the log at the start: whether it is sound is then no condition of being ready
     #[arg(long)]
     no_scan: bool,
@@ -51,6 +54,9 @@ pub(crate) async fn run(args: ServeArgs, mut session: Session) -> Result<ExitCod
     }
     if args.insecure {
         service = service.open_to_all();
+    }
+    if let Some(entries) = args.max_lag {
+        service = service.with_readiness(Readiness::default().with_max_lag(entries));
     }
     if !args.no_scan {
         service = service.scan_first();

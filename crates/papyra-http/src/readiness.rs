@@ -26,11 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Readiness {
     /// More facts than this waiting in the recorder's queue.
     pub max_queued: Option<u64>,
+    /// More facts than this waiting in the spool in front of a remote log.
+    pub max_spooled: Option<u64>,
     /// A consumer group that has more entries than this before it, or whose lag nobody can tell.
     pub max_lag: Option<u64>,
 }
 
 impl Readiness {
+    /// Not ready while more facts than this wait in the spool in front of a remote log.
+    #[must_use]
+    pub fn with_max_spooled(mut self, facts: u64) -> Self {
+        self.max_spooled = Some(facts);
+        self
+    }
+
     /// Not ready while a consumer group has more entries than this before it.
     #[must_use]
     pub fn with_max_lag(mut self, entries: u64) -> Self {
@@ -124,6 +133,14 @@ impl Watch {
                     _ => Ok(how),
                 },
             ));
+        }
+        if let Some(spool) = state.source.metrics().spool {
+            let away = if spool.stalled { ", and the remote log cannot be reached" } else { "" };
+            let how = format!("{} facts wait{away}", spool.facts);
+            found.push(Found::new("spool", match self.readiness.max_spooled {
+                Some(most) if spool.facts > most => Err(format!("{how}: more than {most}")),
+                _ => Ok(how),
+            }));
         }
         if let Some(most) = self.readiness.max_lag {
             found.push(Found::new("groups", keep_up(state.log(), most).await));
