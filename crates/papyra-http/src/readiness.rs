@@ -137,10 +137,13 @@ impl Watch {
         if let Some(spool) = state.source.metrics().spool {
             let away = if spool.stalled { ", and the remote log cannot be reached" } else { "" };
             let how = format!("{} facts wait{away}", spool.facts);
-            found.push(Found::new("spool", match self.readiness.max_spooled {
-                Some(most) if spool.facts > most => Err(format!("{how}: more than {most}")),
-                _ => Ok(how),
-            }));
+            found.push(Found::new(
+                "spool",
+                match self.readiness.max_spooled {
+                    Some(most) if spool.facts > most => Err(format!("{how}: more than {most}")),
+                    _ => Ok(how),
+                },
+            ));
         }
         if let Some(most) = self.readiness.max_lag {
             found.push(Found::new("groups", keep_up(state.log(), most).await));

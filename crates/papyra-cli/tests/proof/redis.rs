@@ -170,13 +170,20 @@ fn a_wire_that_is_cut_between_request_and_reply_loses_and_doubles_nothing() {
     let url = format!("redis://127.0.0.1:{}/0?system=proof&timeout=60s", proxy.port());
     let (cuts, mut acknowledged) = (count(30, 1000), BTreeMap::new());
     let writer = Writer::start(&lab, &url, 0, 3, Duration::from_micros(500));
-    let began = Instant::now();
+    let (began, mut client) = (Instant::now(), server.client());
+    let mut length = || client.call(["XLEN", "papyra:proof:events"]).number();
     while proxy.cuts() < cuts {
         let before = proxy.cuts();
         proxy.set(Fault::CutBeforeReply);
         while proxy.cuts() == before {
             assert!(began.elapsed() < 10 * HANG, "{before} cuts");
             thread::sleep(Duration::from_micros(200));
+        }
+        // More than a batch holds: the one that was cut off has been answered, and others after it.
+        let reached = length() + 300;
+        while length() < reached {
+            assert!(began.elapsed() < 10 * HANG, "{before} cuts");
+            thread::sleep(Duration::from_millis(1));
         }
     }
     proxy.set(Fault::None);

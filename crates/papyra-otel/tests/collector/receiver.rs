@@ -59,7 +59,9 @@ impl Collector {
                 Some(Data::Gauge(gauge)) => (gauge.data_points, false),
                 other => panic!("{other:?}"),
             };
-            let is_gauge = |known: &Metric| known.instrument == Instrument::Gauge && metric.name == format!("papyra.{}", known.name);
+            let is_gauge = |known: &Metric| {
+                known.instrument == Instrument::Gauge && metric.name == format!("papyra.{}", known.name)
+            };
             assert_eq!(rises, !table().any(is_gauge), "{}", metric.name);
             for point in data {
                 assert_eq!(

@@ -29,8 +29,8 @@ pub(super) enum Number {
     Doubled,
 }
 
-/// Where numbers are missing: in which stream, and between which of its writer's entries.
-type Between = (Stream, Id, Id);
+/// The stream that showed a gap, and the entries on both sides of it.
+type Place = (Stream, Id, Id);
 
 #[derive(Debug)]
 struct Track {
@@ -40,7 +40,7 @@ struct Track {
     seen: u64,
     /// Ranges that may still turn up: first number, last number, and between which entries they were missed. What stands before the first
     /// number that was seen was dropped, or stands in another stream: no gap.
-    open: BTreeMap<u64, (u64, Option<Between>)>,
+    open: BTreeMap<u64, (u64, Option<Place>)>,
 }
 
 /// The numbers of all writers. Entries are given in the order of their ids.
