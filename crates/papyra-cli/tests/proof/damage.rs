@@ -39,18 +39,21 @@ fn fact(n: u64) -> Fact {
     }
 }
 
-fn log(lab: &Lab) -> Log {
+/// A specimen fills several segments of these sizes, in bytes: it is appended fact by fact.
+const SMALL: u64 = 1 << 10;
+const LARGE: u64 = 3 << 10;
+
+fn log(lab: &Lab, segment_bytes: u64) -> Log {
     let config = match lab.kind() {
         Kind::File => FileConfig::new(lab.home()),
-        // Specimens are appended fact by fact, so that each fills several of these.
-        _ => FileConfig::rotating(lab.home()).with_rotation(Rotation::default().with_segment_bytes(3 << 10)),
+        _ => FileConfig::rotating(lab.home()).with_rotation(Rotation::default().with_segment_bytes(segment_bytes)),
     };
     Log::new(FileLog::new(config))
 }
 
-async fn specimen(kind: Kind, facts: u64) -> Specimen {
+async fn specimen(kind: Kind, facts: u64, segment_bytes: u64) -> Specimen {
     let lab = Lab::of(kind);
-    let log = log(&lab);
+    let log = log(&lab, segment_bytes);
     for n in 0..facts {
         log.append(&[fact(n)]).await.unwrap();
     }
@@ -129,15 +132,15 @@ fn every_single_flipped_bit_is_found_and_costs_at_most_the_facts_it_touches() {
 
 #[test]
 fn every_single_flipped_bit_of_segments_is_found_and_costs_at_most_the_facts_it_touches() {
-    every_bit_is_flipped(Kind::Segments, count(16, 60));
+    every_bit_is_flipped(Kind::Segments, count(8, 60));
 }
 
 fn every_bit_is_flipped(kind: Kind, facts: u64) {
     runtime().block_on(async {
-        let ours = specimen(kind, facts).await;
+        let ours = specimen(kind, facts, SMALL).await;
         let lab = Lab::of(kind);
         lab.put(&ours.files);
-        let log = log(&lab);
+        let log = log(&lab, SMALL);
         let mut flips = 0;
         for (name, bytes) in &ours.files {
             let file = File::options().write(true).open(lab.beside(name)).unwrap();
@@ -174,7 +177,7 @@ fn damage_of_every_kind_to_segments_is_reported_survived_and_mended() {
 fn damaged_at_random(kind: Kind) {
     let mut chance = Chance::begin(&format!("damage::{kind:?}"));
     runtime().block_on(async {
-        let (ours, other) = (specimen(kind, 60).await, specimen(Kind::File, 40).await);
+        let (ours, other) = (specimen(kind, 60, LARGE).await, specimen(Kind::File, 40, LARGE).await);
         let foreign = &other.files[0].1;
         let mut undone = 0;
         let cases = count(300, 10_000);
@@ -204,7 +207,7 @@ fn damaged_at_random(kind: Kind) {
 async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &Files) -> bool {
     let lab = Lab::of(ours.kind);
     lab.put(damaged);
-    let log = log(&lab);
+    let log = log(&lab, LARGE);
     let found = log.scan(ScanOptions::deep()).await.unwrap();
     if found.is_clean() {
         assert!(ours.looks_whole(damaged), "{name}: not reported");
@@ -235,7 +238,7 @@ async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &Files) ->
     // The same damage is mended the same way, and what is mended stays as it is.
     let again = Lab::of(ours.kind);
     again.put(damaged);
-    self::log(&again).recover(&RecoveryConfig::repair()).await.unwrap();
+    self::log(&again, LARGE).recover(&RecoveryConfig::repair()).await.unwrap();
     assert!(again.files() == mended, "{name}: a second recovery of the same damage gave other bytes");
     let second = log.recover(&RecoveryConfig::repair()).await.unwrap();
     assert!(second.after.is_none() && lab.files() == mended, "{name}: a second recovery changed something");
