@@ -9,6 +9,7 @@ mod measured;
 mod observing;
 mod plain;
 mod redis;
+mod scrape;
 mod segments;
 mod table;
 
@@ -17,6 +18,7 @@ use std::{path::PathBuf, process::ExitCode};
 const USAGE: &str = "usage: papyra-bench care [--size 1GiB] [--large 10GiB] [--runs 5] [--dir DIR] [--papyra FILE]
        papyra-bench growth [--sizes 10MiB,100MiB,1GiB,10GiB] [--dir DIR] [--papyra FILE]
        papyra-bench segments [--runs 11] [--dir DIR] [--papyra FILE]
+       papyra-bench scrape [--runs 5] [--dir DIR]
        papyra-bench observe
        papyra-bench redis [--dir DIR]";
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "care" => care::run(&settings),
         "growth" => growth::run(&settings),
         "segments" => segments::run(&settings),
+        "scrape" => scrape::run(&settings),
         "observe" => observing::run(),
         "redis" => redis::run(&settings.dir),
         _ => Err(USAGE.to_owned()),

@@ -18,6 +18,7 @@ use crate::{
     manual::{CompletionsArgs, ManArgs},
     metrics::MetricsArgs,
     persistence::PersistenceArgs,
+    serve::ServeArgs,
     timeline::TimelineArgs,
 };
 
@@ -41,6 +42,7 @@ const EXAMPLES: &[&str] = &[
         ExitCode::NotRecovered,
         ExitCode::NotReady,
         ExitCode::BackupMismatch,
+        ExitCode::Threshold,
         ExitCode::Input,
         ExitCode::Locked,
     ]])
@@ -116,6 +118,7 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     Metrics(MetricsArgs),
     Groups(GroupsArgs),
+    Serve(ServeArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

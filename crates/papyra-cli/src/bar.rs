@@ -15,6 +15,8 @@ use papyra::Progress;
 /// Short work needs no bar.
 const PATIENCE: Duration = Duration::from_millis(300);
 const INTERVAL: Duration = Duration::from_millis(100);
+/// On fewer columns the long form would need a second line, and every step would leave one behind.
+const WIDE: u16 = 60;
 
 /// A bar that is drawn on stderr while this value lives, and leaves nothing behind.
 pub(crate) struct Bar {
@@ -51,6 +53,17 @@ impl Drop for Bar {
     }
 }
 
+/// How wide the terminal is, where it tells.
+fn columns() -> Option<u16> {
+    #[cfg(unix)]
+    return rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|columns| *columns > 0);
+    #[cfg(not(unix))]
+    return None;
+}
+
 fn draw(what: &'static str, progress: &Progress, over: &AtomicBool) {
     let began = Instant::now();
     let mut bar = None;
@@ -63,6 +76,7 @@ fn draw(what: &'static str, progress: &Progress, over: &AtomicBool) {
             // Of what is merely read, nobody knows how much there is.
             let style = ProgressStyle::with_template(match progress.expected() {
                 0 => "{msg}, {bytes} so far",
+                _ if columns().is_some_and(|columns| columns < WIDE) => "{msg} {percent}%",
                 _ => "{msg} [{wide_bar}] {bytes} of {total_bytes}, {eta} left",
             });
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr()).with_message(what);

@@ -53,7 +53,7 @@ impl Console {
             colored: color.applies(self.stdout_is_terminal),
             is_terminal: self.stdout_is_terminal,
             is_process: self.is_process,
-            stream: BufWriter::with_capacity(64 << 10, self.stdout),
+            stream: BufWriter::with_capacity(64 << 10, Stdout::new(self.stdout)),
         };
         let notes = Notes {
             colored: color.applies(self.stderr_is_terminal),
@@ -110,9 +110,50 @@ pub(crate) enum Talk {
     Verbose,
 }
 
+/// The stream behind stdout, shared with whoever ends a command: it knows whether anything was written.
+#[derive(Clone)]
+pub(crate) struct Stdout(Arc<Mutex<Written>>);
+
+struct Written {
+    stream: Box<dyn Write + Send>,
+    anything: bool,
+}
+
+impl Stdout {
+    fn new(stream: Box<dyn Write + Send>) -> Self {
+        Stdout(Arc::new(Mutex::new(Written { stream, anything: false })))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a line, unless something was written already.
+    pub(crate) fn line_if_empty(&self, line: &str) -> Result<(), Failure> {
+        let mut out = self.lock();
+        if out.anything {
+            return Ok(());
+        }
+        out.anything = true;
+        out.stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.stream.flush()).map_err(Failure::Stdout)
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut out = self.lock();
+        out.anything |= !bytes.is_empty();
+        out.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().stream.flush()
+    }
+}
+
 /// stdout.
 pub(crate) struct Out {
-    stream: BufWriter<Box<dyn Write + Send>>,
+    stream: BufWriter<Stdout>,
     is_terminal: bool,
     is_process: bool,
     colored: bool,
@@ -121,6 +162,11 @@ pub(crate) struct Out {
 impl Out {
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// The stream itself, for whoever ends the command.
+    pub(crate) fn stdout(&self) -> Stdout {
+        self.stream.get_ref().clone()
     }
 
     /// Writes text as it is: the caller has made it safe.

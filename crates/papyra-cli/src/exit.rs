@@ -61,7 +61,7 @@ pub const TABLE: &[(ExitCode, &str)] = &[
     (ExitCode::Reserved, "reserved"),
     (ExitCode::NotReady, "startup-check: anomalies remain after recovery"),
     (ExitCode::BackupMismatch, "backup: it does not match its manifest"),
-    (ExitCode::Threshold, "a threshold was exceeded"),
+    (ExitCode::Threshold, "doctor check: a limit is exceeded"),
     (ExitCode::Usage, "usage: the command line is wrong"),
     (ExitCode::Input, "append, groups ack: the input is not facts"),
     (ExitCode::NoLog, "no such log, or no such position or group in it"),
@@ -90,21 +90,9 @@ impl ExitCode {
     /// How a command ends that failed with an error of this kind. What a backend cannot do is said in words and is no
     /// failure.
     pub fn of(kind: ErrorKind) -> ExitCode {
-        match kind {
-            ErrorKind::Unsupported => ExitCode::Done,
-            ErrorKind::Config => ExitCode::Config,
-            ErrorKind::Invalid => ExitCode::Input,
-            ErrorKind::NotFound => ExitCode::NoLog,
-            ErrorKind::Unavailable => ExitCode::Unavailable,
-            ErrorKind::Create => ExitCode::CannotCreate,
-            ErrorKind::Io | ErrorKind::Closed => ExitCode::Io,
-            ErrorKind::Corrupt | ErrorKind::Refused => ExitCode::Anomalies,
-            ErrorKind::Mismatch => ExitCode::BackupMismatch,
-            ErrorKind::Locked => ExitCode::Locked,
-            ErrorKind::Permission => ExitCode::Permission,
-            // A kind that a newer library has and this table does not is our bug, too.
-            _ => ExitCode::Internal,
-        }
+        let published = TABLE.iter().map(|(code, _)| *code).find(|code| code.code() == kind.exit_code());
+        // A code that a newer library has and this table does not is our bug, too.
+        published.unwrap_or(ExitCode::Internal)
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Usage { message: String, cure: Option<String> },
     /// The library says so.
     Log(Error),
+    /// The library says so, and the command ends with a code of its own for it.
+    Ended(ExitCode, Error),
     /// stdout cannot be written to.
     Stdout(io::Error),
     /// Somebody wanted it to end.
@@ -40,6 +42,7 @@ impl Failure {
         match self {
             Failure::Usage { .. } => ExitCode::Usage,
             Failure::Log(error) => ExitCode::of(error.kind()),
+            Failure::Ended(code, _) => *code,
             // `| head` has seen enough.
             Failure::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
             Failure::Stdout(_) => ExitCode::Io,
@@ -54,7 +57,7 @@ impl Failure {
             Failure::Usage { message, cure } => {
                 Some(Told { message: message.clone(), causes: Vec::new(), cure: cure.clone() })
             }
-            Failure::Log(error) => Some(Told {
+            Failure::Log(error) | Failure::Ended(_, error) => Some(Told {
                 message: error.to_string(),
                 causes: causes(error),
                 cure: error.cure().map(str::to_owned).or_else(|| usual_cure(error.kind())),

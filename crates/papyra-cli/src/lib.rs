@@ -15,9 +15,9 @@
 //! |---|---|
 //! | `args` | the command line as a type; each command's own part stands with the command |
 //! | `session` | what a command works with: which log, where to write |
-//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `groups`, `config`, `manual`, [`demo`] | the commands |
+//! | `append`, `inspect`, `timeline`, `doctor`, `persistence`, `backup`, `metrics`, `groups`, `serve`, `config`, `manual`, [`demo`] | the commands |
 //! | `startup`, `findings`, `report` | what several commands share: the startup check, findings in words, reports as data |
-//! | `safe` | no text from a log reaches a terminal raw |
+//! | `safe` of [`papyra::document`] | no text from a log reaches a terminal raw |
 //! | [`exit`] | the published exit codes |
 
 mod append;
@@ -31,7 +31,6 @@ mod doctor;
 pub mod exit;
 mod failure;
 mod findings;
-mod glob;
 mod groups;
 mod help;
 mod inspect;
@@ -43,13 +42,16 @@ mod reader;
 mod recovery;
 mod report;
 mod run;
-mod safe;
+mod serve;
 mod session;
 mod showcase;
 mod signals;
 mod startup;
 mod timeline;
-mod when;
+mod token;
+
+/// No text from a log reaches a terminal raw: see there.
+use papyra::document::safe;
 
 pub use console::Console;
 pub use exit::ExitCode;

@@ -1,6 +1,6 @@
 //! What is said of the parts of a log whose kinds of facts live in different places.
 
-use papyra::{Entry, ErrorKind, Log, PartReport, Result as LogResult};
+use papyra::{Entry, ErrorKind, Log, PartReport, Result as LogResult, document};
 
 use crate::{
     console::{Notes, Out},
@@ -48,27 +48,26 @@ pub(crate) fn verdict<T>(parts: &[PartReport<T>], own: ExitCode) -> ExitCode {
 
 /// A read of several parts: one that cannot be read is told of at the end, and the others are shown.
 #[derive(Default)]
-pub(crate) struct Unread(Vec<Failure>);
+pub(crate) struct Unread(document::Unread);
+
+impl From<document::Unread> for Unread {
+    fn from(unread: document::Unread) -> Self {
+        Unread(unread)
+    }
+}
 
 impl Unread {
     /// The entry, or `None` if a part cannot be read. A log without parts that cannot be read is a failure at once.
     pub(crate) fn sort_out(&mut self, log: &Log, read: LogResult<Entry>) -> Result<Option<Entry>, Failure> {
-        match read {
-            Ok(entry) => Ok(Some(entry)),
-            Err(error) if error.kind() != ErrorKind::NotFound && log.parts().next().is_some() => {
-                self.0.push(error.into());
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.0.sort_out(log, read)?)
     }
 
     /// How the command ends.
     pub(crate) fn verdict(&self) -> ExitCode {
-        self.0.iter().map(Failure::exit_code).fold(ExitCode::Done, Ord::max)
+        self.0.errors().iter().map(|error| ExitCode::of(error.kind())).fold(ExitCode::Done, Ord::max)
     }
 
     pub(crate) fn tell(&self, notes: &Notes) {
-        self.0.iter().for_each(|failure| notes.failure(failure));
+        self.0.errors().iter().for_each(|error| notes.failure(&error.clone().into()));
     }
 }

@@ -9,23 +9,46 @@ use std::{
 use papyra::{Error, ErrorKind, Kind, config::Config};
 use serde::Serialize;
 
-use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, safe, session::Session};
-
-#[derive(Serialize)]
-struct Document<'a, T> {
-    schema: &'a str,
-    ok: bool,
-    exit: u8,
-    #[serde(flatten)]
-    report: &'a T,
-}
+use crate::{
+    args::Output,
+    console::Out,
+    exit::ExitCode,
+    failure::{Failure, Told},
+    safe,
+    session::Session,
+};
 
 /// The report as one line of JSON that names its schema and its verdict.
 pub(crate) fn document<T: Serialize>(schema: &str, exit: ExitCode, report: &T) -> Result<String, Failure> {
-    let document = Document { schema, ok: exit == ExitCode::Done, exit: exit.code(), report };
-    let json = serde_json::to_string(&document)
+    Ok(papyra::document::report(schema, exit.code(), report)?)
+}
+
+/// A value as one line of JSON.
+pub(crate) fn object<T: Serialize>(value: &T) -> Result<String, Failure> {
+    let json = serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::Internal, "the report cannot be written as JSON").with_source(error))?;
     Ok(safe::json(&json).into_owned())
+}
+
+/// What a failed command says where a report was to stand.
+#[derive(Serialize)]
+struct Failed {
+    error: FailedWith,
+}
+
+#[derive(Serialize)]
+struct FailedWith {
+    message: String,
+    causes: Vec<String>,
+    cure: Option<String>,
+}
+
+const FAILED: &str = "papyra.error/1";
+
+/// A failure as a document, for whoever asked for JSON and must get some; `None` if nothing is to be said.
+pub(crate) fn of_failure(failure: &Failure) -> Option<String> {
+    let Told { message, causes, cure } = failure.told()?;
+    document(FAILED, failure.exit_code(), &Failed { error: FailedWith { message, causes, cure } }).ok()
 }
 
 /// Delivers the report of a command that came to this verdict: into the file that was asked for, and to stdout as JSON or

@@ -13,6 +13,7 @@ use crate::{
     console::{Notes, Out},
     failure::Failure,
     signals::Signal,
+    token,
 };
 
 /// One run of one command.
@@ -49,6 +50,9 @@ impl Session {
         let global = &self.global;
         // A person at a terminal wants to be told at once who holds the log, not to wait.
         let mut sources = Sources::new().env(std::env::vars_os()).default_value("lock_timeout", "0s");
+        for variable in [token::VARIABLE, token::FILE_VARIABLE] {
+            sources = sources.knows_variable(variable);
+        }
         if let Some(path) = &global.path {
             sources = sources.path(path);
         }

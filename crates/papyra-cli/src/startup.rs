@@ -109,10 +109,7 @@ pub(crate) async fn run(
     drop(bar);
     let found = match checked {
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
-            session.notes.failure(&error.into());
-            return Err(Failure::Told(remaining));
-        }
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Err(Failure::Ended(remaining, error)),
         found => found?,
     };
     let code = |verdict: StartupVerdict| match verdict {

@@ -89,7 +89,8 @@ fn present<A: Actor>(actor: &WeakActorRef<A>) {
 /// - `on_panic`: where it panicked, with Papyra's [panic hook](papyra::observe::PanicHook), and what it was handling.
 /// - `on_undelivered`: what was left in the mailbox. The types of messages that are listed there are told apart.
 ///
-/// `hooks!()` writes all three, `hooks!(next, on_panic)` those that are listed, for actors that have the others already.
+/// `hooks!()` writes all three, `hooks!(next, on_panic)` those that are listed. The attribute [`observed`](crate::observed)
+/// writes this line for you, with the hooks that the actor does not have already; it needs this crate under its own name.
 ///
 /// ```
 /// use papyra_kameo::kameo::{Actor, actor::ActorRef, error::Infallible, message::{Context, Message}};
@@ -115,7 +116,7 @@ macro_rules! hooks {
     () => {
         $crate::hooks!(next, on_panic, on_undelivered);
     };
-    ($hook:ident $(($($message:ty),*))? $(, $($more:tt)+)?) => {
+    ($hook:ident $(($($message:ty),* $(,)?))? $(, $($more:tt)+)?) => {
         $crate::__hook!($hook $(($($message),*))?);
         $($crate::hooks!($($more)+);)?
     };

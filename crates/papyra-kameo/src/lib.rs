@@ -50,7 +50,7 @@
 //! An actor runs as it is, without any change. But kameo tells how an incarnation started and ended only to those who hold
 //! a reference to that very incarnation, and whoever spawns a supervised actor gets the first. So there are three ways:
 //!
-//! | | nothing | the layer (feature `tracing`) | [`hooks!`] in the actor |
+//! | | nothing | the layer (feature `tracing`) | [`observed`] on the actor |
 //! |---|---|---|---|
 //! | an actor that nobody restarts | everything | everything | everything |
 //! | that a supervisor restarted it, how often within its window | yes | yes | yes |
@@ -61,8 +61,26 @@
 //! | messages left in its mailbox | no | no | yes |
 //! | the type of the message that it crashed on | no | no | if processing is measured |
 //!
-//! The hooks are a macro that is written into the `impl Actor`, not an attribute: an attribute would need a crate of its own
-//! that parses Rust, to put in three functions that are the same for every actor.
+//! The hooks are put into an actor by the attribute [`observed`], or by the macro [`hooks!`] inside of its `impl Actor`:
+//!
+//! ```
+//! # use papyra_kameo::kameo::{Actor, actor::ActorRef, error::Infallible, message::{Context, Message}};
+//! struct Orders;
+//! struct Place;
+//!
+//! #[papyra_kameo::observed(Place)] // messages of this type are told apart if they are left in the mailbox
+//! impl Actor for Orders {
+//!     type Args = ();
+//!     type Error = Infallible;
+//!     async fn on_start(_: (), _: ActorRef<Self>) -> Result<Self, Infallible> {
+//!         Ok(Orders)
+//!     }
+//! }
+//! # impl Message<Place> for Orders {
+//! #     type Reply = ();
+//! #     async fn handle(&mut self, _: Place, _: &mut Context<Self, ()>) {}
+//! # }
+//! ```
 //!
 //! # Features
 //!
@@ -91,6 +109,7 @@ pub use kameo;
 pub use layer::{KameoLayer, layer};
 pub use observed_ref::ObservedRef;
 pub use observer::{Observer, ObserverBuilder};
+pub use papyra_kameo_macros::observed;
 pub use request::{Request, Sending};
 pub use spawn::SpawnObserved;
 pub use supervise::ObservedChild;

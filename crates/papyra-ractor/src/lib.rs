@@ -43,7 +43,7 @@
 //!   counts what is accepted, so that the observer can tell what was left in the mailbox at the end.
 //! - [`Observer::watch`]: for actors that somebody else spawned.
 //! - [`Observer::supervision`]: for children of a supervisor that restarts them, as `ractor-supervisor` does.
-//! - [`Observer::discards`] and [`Observer::wrap`]: for factories and their workers.
+//! - [`Observer::discards`], [`Observer::completions`] and [`Observer::wrap`]: for factories, their jobs and their workers.
 //! - [`Observer::observation`]: for whatever else has a life in the same system, such as plain tasks.
 //!
 //! What is recorded, and with which payload, is told by [`papyra::observe`]; which of these facts are exact and which "at
@@ -57,6 +57,7 @@
 //! A program that builds ractor with its feature `async-trait` turns on the feature of this name here, too.
 
 mod calls;
+mod completions;
 mod discards;
 mod observed;
 mod observed_ref;
@@ -68,6 +69,7 @@ mod supervision;
 mod trail;
 mod watcher;
 
+pub use completions::Completions;
 pub use discards::Discards;
 pub use observed::Observed;
 pub use observed_ref::ObservedRef;

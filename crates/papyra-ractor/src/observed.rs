@@ -59,7 +59,7 @@ impl<A: Actor> Actor for Observed<A> {
         let cell = self.cell.get_or_init(|| Arc::new(myself.get_cell()));
         if let Some(sight) = self.sight.upgrade() {
             sight.enter(cell, &self.trail);
-            sight.roster.with(cell.get_id().pid(), |known| known.cell = Arc::downgrade(cell));
+            sight.roster.with(cell.get_id(), |known| known.cell = Arc::downgrade(cell));
         }
         self.noted(async { self.actor.pre_start(myself, args).await }).await
     }
@@ -69,7 +69,7 @@ impl<A: Actor> Actor for Observed<A> {
         self.trail.failure().panic = Some(ExpectedPanic::of_this_task());
         if let Some(sight) = self.sight.upgrade() {
             let parent = sight.parent_of(&myself);
-            sight.roster.with(myself.get_id().pid(), |known| known.life.set_parent(parent));
+            sight.roster.with(myself.get_id(), |known| known.life.set_parent(parent));
         }
         self.noted(async { self.actor.post_start(myself, state).await }).await
     }

@@ -30,8 +30,8 @@ pub struct ObservedRef<M> {
 impl<M: Message> ObservedRef<M> {
     /// If the actor's trail is not at hand, the roster may know it.
     pub(crate) fn new(actor: ActorRef<M>, sight: &Weak<Sight>, trail: Option<Arc<Trail>>) -> Self {
-        let pid = actor.get_id().pid();
-        let known = || sight.upgrade()?.roster.with(pid, |known| known.trail.clone())?;
+        let id = actor.get_id();
+        let known = || sight.upgrade()?.roster.with(id, |known| known.trail.clone())?;
         ObservedRef { actor, sight: sight.clone(), trail: trail.or_else(known), payload_of: |_| None }
     }
 

@@ -15,7 +15,7 @@ use papyra::{
 use ractor::{Actor, ActorCell, ActorRef, Message};
 
 use crate::{
-    Discards, Observed, ObservedRef,
+    Completions, Discards, Observed, ObservedRef,
     roster::{Roster, registered},
     sight::{Sight, is_over},
     watcher::Watcher,
@@ -64,6 +64,12 @@ impl Observer {
     /// Records what the factory of this name discards: give it to the factory as its `discard_handler`, in an `Arc`.
     pub fn discards(&self, factory: &str) -> Discards {
         Discards { target: self.observation().address(factory), observation: self.observation().downgrade() }
+    }
+
+    /// Adds up the jobs that workers of factories have done: give it to a factory as its `stats`, in an `Arc`. `M` is what
+    /// its jobs hold.
+    pub fn completions<M: Message>(&self) -> Completions {
+        Completions::of::<M>(self.weak())
     }
 
     /// What this observer records through: for tasks beside the actors, and for facts of your own.

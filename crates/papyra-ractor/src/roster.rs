@@ -6,7 +6,7 @@ use std::{
 };
 
 use papyra::observe::{Headcount, Life, Observation, Registry};
-use ractor::{ActorCell, ActorStatus, registry};
+use ractor::{ActorCell, ActorId, ActorStatus, registry};
 
 use crate::trail::Trail;
 
@@ -24,25 +24,25 @@ pub(crate) struct Known {
 
 impl Known {
     /// The actor's status now, where it can be known.
-    fn status(&self, id: u64) -> Option<ActorStatus> {
+    fn status(&self, id: ActorId) -> Option<ActorStatus> {
         if self.trail.is_some() {
             // Gone: either it has not begun, or its end is about to be heard.
             return Some(self.cell.upgrade().map_or(ActorStatus::Stopped, |cell| cell.get_status()));
         }
         // A name leaves the registry when its actor begins to stop.
-        let found = registry::where_is(self.name.as_ref()?).filter(|cell| cell.get_id().pid() == id);
+        let found = registry::where_is(self.name.as_ref()?).filter(|cell| cell.get_id() == id);
         Some(found.map_or(ActorStatus::Stopping, |cell| cell.get_status()))
     }
 }
 
-/// The known actors by their ids.
+/// The known actors by their ids. Whole ones: an actor of another node may have the number of one of ours.
 #[derive(Default)]
-pub(crate) struct Roster(Mutex<HashMap<u64, Known>>);
+pub(crate) struct Roster(Mutex<HashMap<ActorId, Known>>);
 
 impl Roster {
     /// Enters an actor and says whether it was unknown; of a known one, the roster only learns the trail.
     pub(crate) fn enter(&self, observation: &Observation, actor: &ActorCell, trail: Option<&Arc<Trail>>) -> bool {
-        match self.known().entry(actor.get_id().pid()) {
+        match self.known().entry(actor.get_id()) {
             Entry::Occupied(mut known) => {
                 known.get_mut().trail = known.get_mut().trail.take().or_else(|| trail.cloned());
                 false
@@ -60,12 +60,12 @@ impl Roster {
     }
 
     /// Asks or changes what is known about an actor.
-    pub(crate) fn with<T>(&self, actor: u64, use_it: impl FnOnce(&mut Known) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, actor: ActorId, use_it: impl FnOnce(&mut Known) -> T) -> Option<T> {
         self.known().get_mut(&actor).map(use_it)
     }
 
     /// Strikes an actor out, once.
-    pub(crate) fn end(&self, actor: u64) -> Option<Known> {
+    pub(crate) fn end(&self, actor: ActorId) -> Option<Known> {
         self.known().remove(&actor)
     }
 
@@ -89,7 +89,7 @@ impl Roster {
         headcount
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<ActorId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use papyra::{
     ActorAddress, Payload, Why,
-    observe::{Crash, Decision, ExpectedPanic, Observation},
+    observe::{Crash, Decision, ExpectedPanic, Observation, Processing},
 };
-use ractor::{ActorCell, ActorRef, ActorStatus};
+use ractor::{ActorCell, ActorId, ActorRef, ActorStatus, registry};
 
 use crate::{
     roster::{Known, Roster},
@@ -44,7 +44,7 @@ impl Sight {
 
     /// Enters an actor and listens, before ractor can tell anything about it.
     pub(crate) fn enter(&self, actor: &ActorCell, trail: &Arc<Trail>) {
-        let id = actor.get_id().pid();
+        let id = actor.get_id();
         // Its spawner and the actor itself may come here at once: whoever comes second waits until the other listens, or
         // the actor's start would be told to nobody.
         trail.id.get_or_init(|| {
@@ -70,13 +70,13 @@ impl Sight {
         if !watched {
             // Its end may have been told before we listened.
             self.watcher.unmonitor(actor.clone());
-            self.roster.end(actor.get_id().pid());
+            self.roster.end(actor.get_id());
         }
         watched
     }
 
     pub(crate) fn started(&self, actor: &ActorCell) {
-        self.roster.with(actor.get_id().pid(), |known| {
+        self.roster.with(actor.get_id(), |known| {
             let restart = known.trail.as_ref().map(|trail| trail.restart);
             // The wrapper has noted it down at the start itself; by now, a short-lived actor may have lost it.
             if restart.is_none() {
@@ -89,18 +89,18 @@ impl Sight {
         });
     }
 
-    pub(crate) fn stopped(&self, actor: u64, reason: Option<&str>) {
+    pub(crate) fn stopped(&self, actor: ActorId, reason: Option<&str>) {
         self.ended(actor, |known| known.life.stopped(reason));
     }
 
-    pub(crate) fn start_failed(&self, actor: u64) {
+    pub(crate) fn start_failed(&self, actor: ActorId) {
         self.ended(actor, |known| {
             let error = known.trail.as_ref().and_then(|trail| trail.failure().error.take());
             known.life.start_failed(error.as_deref().unwrap_or(UNTOLD));
         });
     }
 
-    pub(crate) fn crashed(&self, actor: u64, error: &str) {
+    pub(crate) fn crashed(&self, actor: ActorId, error: &str) {
         self.ended(actor, |known| {
             let failure = known.trail.as_ref().map(|trail| std::mem::take(&mut *trail.failure())).unwrap_or_default();
             let given_up = known.supervises && error.starts_with(GIVEN_UP);
@@ -119,7 +119,7 @@ impl Sight {
     }
 
     /// Strikes an actor out and records its end, once, and behind it what it left in its mailbox.
-    fn ended(&self, actor: u64, record: impl FnOnce(Known)) {
+    fn ended(&self, actor: ActorId, record: impl FnOnce(Known)) {
         let Some(known) = self.roster.end(actor) else { return };
         let (address, trail) = (known.life.address().clone(), known.trail.clone());
         record(known);
@@ -133,12 +133,18 @@ impl Sight {
         self.observation.dead_letters(address, message_type, Why::LeftInMailbox, count);
     }
 
+    /// What adds up the messages of the living actor of this name, if that is measured.
+    pub(crate) fn processing_of(&self, name: &str) -> Option<Processing> {
+        let actor = registry::where_is(name)?.get_id();
+        self.roster.with(actor, |known| known.life.processing().cloned()).flatten()
+    }
+
     /// Tells of a failed start of which ractor tells nobody; only the first telling counts. As a message it is heard behind
     /// everything that ractor has told so far: behind the crash of the actor's earlier generation above all.
     pub(crate) fn tell_failed_start(&self, trail: &Trail) {
         if let Some(actor) = trail.start_failed() {
             // A watcher that has stopped is an observation that has ended.
-            let _ = self.watcher.cast(actor);
+            let _ = self.watcher.cast(actor.pid());
         }
     }
 
@@ -183,7 +189,7 @@ mod tests {
                     spin_loop();
                 }
                 sight.enter(actor, trail);
-                sight.roster.with(actor.get_id().pid(), |_| ()).is_some()
+                sight.roster.with(actor.get_id(), |_| ()).is_some()
             });
             known.count()
         };

@@ -49,7 +49,7 @@ impl Supervision {
             let restart = restarts.starting(supervisor.get_id().pid(), &name);
             if let Some(sight) = sight.upgrade() {
                 sight.watch(&supervisor);
-                sight.roster.with(supervisor.get_id().pid(), |known| known.supervises = true);
+                sight.roster.with(supervisor.get_id(), |known| known.supervises = true);
             }
             let (actor, args) = make();
             let spawned = spawn(Some(name), Observed::new(actor, sight.clone(), restart), args, Some(supervisor));

@@ -9,6 +9,7 @@ use papyra::{
     Payload,
     observe::{Crash, ExpectedPanic, Mailbox, Processing, Restart},
 };
+use ractor::ActorId;
 
 /// Shared by the wrapper around an actor, the roster and the observed references. It holds no actor.
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(crate) struct Trail {
     pub(crate) mailbox: Mailbox,
     pub(crate) processing: OnceLock<Processing>,
     /// The actor's id, set by whoever enters it into the roster: the spawner, or the actor as it starts.
-    pub(crate) id: OnceLock<u64>,
+    pub(crate) id: OnceLock<ActorId>,
     /// Whether it came as far as its supervision: from then on ractor tells how it ends, whatever happens.
     pub(crate) launched: AtomicBool,
     pub(crate) gone: AtomicBool,
@@ -51,7 +52,7 @@ impl Trail {
 
     /// The id of an actor whose start failed, which ractor tells nobody but the spawner: an error, a kill in or before
     /// `pre_start`, a supervisor that is stopping.
-    pub(crate) fn start_failed(&self) -> Option<u64> {
+    pub(crate) fn start_failed(&self) -> Option<ActorId> {
         fence(Ordering::SeqCst);
         let failed = self.gone.load(Ordering::Acquire) && !self.launched.load(Ordering::Relaxed);
         self.id.get().copied().filter(|_| failed)
@@ -65,22 +66,22 @@ mod tests {
     #[test]
     fn whoever_comes_second_knows_of_the_failed_start() {
         let spawner_first = Trail::default();
-        spawner_first.id.set(7).unwrap();
+        spawner_first.id.set(ActorId::Local(7)).unwrap();
         assert_eq!(spawner_first.start_failed(), None);
         spawner_first.leave();
-        assert_eq!(spawner_first.start_failed(), Some(7));
+        assert_eq!(spawner_first.start_failed(), Some(ActorId::Local(7)));
 
         let wrapper_first = Trail::default();
         wrapper_first.leave();
         assert_eq!(wrapper_first.start_failed(), None);
-        wrapper_first.id.set(7).unwrap();
-        assert_eq!(wrapper_first.start_failed(), Some(7));
+        wrapper_first.id.set(ActorId::Local(7)).unwrap();
+        assert_eq!(wrapper_first.start_failed(), Some(ActorId::Local(7)));
     }
 
     #[test]
     fn an_actor_that_was_launched_has_an_end_of_its_own() {
         let trail = Trail::default();
-        trail.id.set(7).unwrap();
+        trail.id.set(ActorId::Local(7)).unwrap();
         trail.launched.store(true, Ordering::Relaxed);
         trail.leave();
         assert_eq!(trail.start_failed(), None);

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::sight::Sight;
 
 /// A monitor in ractor's words: it gets a copy of what an actor's supervisor is told, and the supervisor notices nothing.
-/// Its messages are the ids of actors that did not come as far as having one.
+/// Its messages are the numbers of actors of this node that did not come as far as having a supervisor.
 #[derive(Default)]
 pub(crate) struct Watcher(pub(crate) Arc<OnceLock<Weak<Sight>>>);
 
@@ -23,7 +23,7 @@ impl Actor for Watcher {
 
     async fn handle(&self, _myself: ActorRef<u64>, failed: u64, (): &mut ()) -> Result<(), ActorProcessingErr> {
         if let Some(sight) = self.0.get().and_then(Weak::upgrade) {
-            sight.start_failed(failed);
+            sight.start_failed(ActorId::Local(failed));
         }
         Ok(())
     }
@@ -39,9 +39,9 @@ impl Actor for Watcher {
         match heard {
             SupervisionEvent::ActorStarted(actor) => sight.started(&actor),
             SupervisionEvent::ActorTerminated(actor, _, reason) => {
-                sight.stopped(actor.get_id().pid(), reason.as_deref());
+                sight.stopped(actor.get_id(), reason.as_deref());
             }
-            SupervisionEvent::ActorFailed(actor, error) => sight.crashed(actor.get_id().pid(), &error.to_string()),
+            SupervisionEvent::ActorFailed(actor, error) => sight.crashed(actor.get_id(), &error.to_string()),
             _ => {}
         }
         Ok(())

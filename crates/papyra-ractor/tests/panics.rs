@@ -11,6 +11,9 @@ use papyra_ractor::{
 /// Panics if it is told to: as it starts, or over a message.
 struct Clumsy;
 
+/// Far beyond what any step takes.
+const LONG: Duration = Duration::from_secs(20);
+
 const HERE: u32 = line!();
 
 #[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
@@ -51,6 +54,15 @@ impl Actor for Messy {
     }
 }
 
+async fn told_in(log: &Log) -> Vec<String> {
+    let entries = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
+    let told = |fact: &Fact| match fact {
+        Fact::Event(event) => format!("{} {}", event.event_type, event.payload),
+        other => panic!("not an event: {other:?}"),
+    };
+    entries.iter().map(|entry| told(&entry.fact)).collect()
+}
+
 #[tokio::test]
 async fn a_crash_says_where_and_a_process_panicked_only_where_no_actor_crashed() {
     let log = Log::memory();
@@ -62,27 +74,39 @@ async fn a_crash_says_where_and_a_process_panicked_only_where_no_actor_crashed()
     let (clumsy, join) = Clumsy::spawn_observed(&observer, Some("late".into()), Clumsy, false).await.unwrap();
     clumsy.cast(()).unwrap();
     join.await.unwrap();
+    // Two observers of one actor both know where.
+    let second_log = Log::memory();
+    let second_recorder = Recorder::start(second_log.clone()).unwrap();
+    let second = Observer::start(&second_recorder).await.unwrap();
+    let twice = second.wrap(Clumsy);
+    let (twice, join) = SpawnObserved::spawn_observed(&observer, Some("twice".into()), twice, false).await.unwrap();
+    twice.cast(()).unwrap();
+    join.await.unwrap();
+    second.stop().await;
+    second_recorder.shutdown(LONG).await;
     let (messy, join) = Messy::spawn_observed(&observer, Some("messy".into()), Messy, ()).await.unwrap();
     messy.stop(None);
     join.await.unwrap_err();
 
     observer.stop().await;
-    assert_eq!(recorder.shutdown(Duration::from_secs(20)).await.dropped, 0);
-    let entries = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
-    let (of_the_process, told): (Vec<_>, Vec<_>) = entries
-        .iter()
-        .map(|entry| match &entry.fact {
-            Fact::Event(event) => format!("{} {}", event.event_type, event.payload),
-            other => panic!("not an event: {other:?}"),
-        })
-        .partition(|told: &String| told.starts_with("ProcessPanicked"));
+    assert_eq!(recorder.shutdown(LONG).await.dropped, 0);
+    let (of_the_process, told): (Vec<_>, Vec<_>) =
+        told_in(&log).await.into_iter().partition(|told| told.starts_with("ProcessPanicked"));
     let place = format!("{}:{}", file!(), HERE + 14);
-    let expected = [
-        r#"ActorStartFailed {"generation":1,"error":"not today"}"#.to_owned(),
+    let life = [
         r#"ActorStarted {"generation":1,"parent":null}"#.to_owned(),
         format!(
             r#"ActorCrashed {{"generation":1,"error":"dropped it","how":"panic","location":"{place}","message_type":"()"}}"#
         ),
+    ];
+    assert_eq!(told_in(&second_log).await, life);
+    let [started, crashed] = life;
+    let expected = [
+        r#"ActorStartFailed {"generation":1,"error":"not today"}"#.to_owned(),
+        started.clone(),
+        crashed.clone(),
+        started,
+        crashed,
         r#"ActorStarted {"generation":1,"parent":null}"#.to_owned(),
         r#"ActorStopped {"generation":1,"reason":null}"#.to_owned(),
     ];

@@ -5,8 +5,9 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part, Position,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup, shipping::Shipping,
+    Backlog, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part,
+    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup,
+    shipping::Shipping,
 };
 
 pub mod file;
@@ -14,6 +15,7 @@ pub mod hybrid;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod spooled;
 
 /// The code that keeps a log in one technology.
 ///
@@ -154,6 +156,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// What is needed to back the log up and to restore it, if the backend offers that.
     fn backups(&self) -> Option<&dyn Backups> {
+        None
+    }
+
+    /// What waits in this process's spool, if the log has one and this process has opened it for writing.
+    fn backlog(&self) -> Option<Backlog> {
         None
     }
 }

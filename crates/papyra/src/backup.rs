@@ -25,11 +25,15 @@
 //! Each backup is a folder: `data` with the pieces of the log, and `manifest.json`, which tells what they are and carries its own
 //! checksum. It is filled under another name and renamed when everything is durable and was read back. So a folder with the
 //! name of a backup is a whole backup, and anything that differs from its manifest is damage.
+//!
+//! A log whose kinds live in different places is one backup too: its folder holds one for each part.
 
 mod check;
 mod manifest;
+mod parts;
 mod shelf;
 mod staging;
+mod unfinished;
 
 use std::{
     fmt,
@@ -41,13 +45,15 @@ use serde::Serialize;
 
 pub use self::{
     check::Mismatch,
-    manifest::{Manifest, PieceRecord},
+    manifest::{Manifest, PartRecord, PieceRecord},
+    parts::RestoredPart,
     shelf::{BackupState, Listed},
 };
 use self::{
     check::{Known, Mismatches},
     manifest::DATA,
     staging::{Sink, Staging},
+    unfinished::Unfinished,
 };
 use crate::{
     Backups, Error, ErrorKind, Figures, Log, Progress, Restored, Result, ScanOptions, ScanReport, Stored, blocking,
@@ -88,6 +94,7 @@ pub struct Made {
     /// The name of its folder.
     pub name: String,
     /// Where it is.
+    #[serde(serialize_with = "crate::report::path")]
     pub path: PathBuf,
     /// Bytes that were copied from the log.
     pub copied_bytes: u64,
@@ -124,6 +131,18 @@ impl Verified {
     pub fn is_sound(&self) -> bool {
         self.mismatches_total == 0
     }
+
+    fn found(&mut self, found: Mismatches) {
+        (self.mismatches, self.mismatches_total) = (found.first, found.total);
+    }
+}
+
+/// What was copied of a log.
+struct Filled {
+    manifest: Manifest,
+    copied_bytes: u64,
+    shared_pieces: u64,
+    notes: Vec<String>,
 }
 
 impl BackupDir {
@@ -145,6 +164,9 @@ impl BackupDir {
     /// Makes a backup of a log, beside whoever writes to it. It holds every fact that was acknowledged before this was
     /// called. A damaged log is backed up as it is; the manifest says what was found.
     ///
+    /// Of a log whose kinds live in different places it holds each part. A part without a log, or of a backend that offers no
+    /// backups, is left out, and the manifest says so.
+    ///
     /// # Errors
     /// `NotFound` if there is no log; `Locked` beside a compaction or a recovery; `Create` if there is no place for it;
     /// `Unsupported` if the log's backend offers no backups. Nothing that looks like a backup is left then.
@@ -152,16 +174,42 @@ impl BackupDir {
     /// # Durability
     /// When it returns, the backup survives a power cut.
     pub async fn create(&self, log: &Log, options: &BackupOptions) -> Result<Made> {
+        let has_parts = log.parts().next().is_some();
+        if !has_parts {
+            offered(log)?;
+        }
+        let (directory, now) = (self.path.clone(), log.now());
+        let unfinished = blocking::run("papyra-backup", move || Unfinished::begin(&directory, now)).await?;
+        let unfinished = Arc::new(unfinished);
+        let filled = match has_parts {
+            false => self.fill(log, &unfinished, unfinished.folder().to_owned(), options).await?,
+            true => self.fill_parts(log, &unfinished, options).await?,
+        };
+        let Filled { manifest, copied_bytes, shared_pieces, notes } = filled;
+        let commit = move || unfinished.commit(&manifest).map(|name| (name, manifest));
+        let (name, manifest) = blocking::run("papyra-backup", commit).await?;
+        Ok(Made { path: self.path.join(&name), name, copied_bytes, shared_pieces, notes, manifest })
+    }
+
+    /// Copies a log without parts into a folder, and reads back what came.
+    async fn fill(
+        &self,
+        log: &Log,
+        unfinished: &Arc<Unfinished>,
+        folder: PathBuf,
+        options: &BackupOptions,
+    ) -> Result<Filled> {
         let (backend, source) = offered(log)?;
-        let (directory, now, progress) = (self.path.clone(), log.now(), options.progress.clone());
-        let staging = blocking::run("papyra-backup", move || Staging::begin(&directory, now, progress)).await?;
-        let staging = Arc::new(Mutex::new(staging));
+        let (directory, guard, progress) = (self.path.clone(), Arc::clone(unfinished), options.progress.clone());
+        let begin = move || Staging::begin(&directory, guard, folder, progress);
+        let staging = Arc::new(Mutex::new(blocking::run("papyra-backup", begin).await?));
         let copied = source.copy(Box::new(Sink(staging.clone()))).await?;
         let shared = staging.clone();
         let mut manifest = blocking::run("papyra-backup", move || {
             shared.lock().unwrap_or_else(PoisonError::into_inner).manifest(backend, copied)
         })
         .await?;
+        manifest.created = unfinished.created();
         let data = staging.lock().unwrap_or_else(PoisonError::into_inner).data();
         if let Some(mut found) = self.scan(&manifest, &data, options).await? {
             manifest.figures = Figures::of(&found);
@@ -172,14 +220,10 @@ impl BackupDir {
             manifest.find(found.anomalies_total, found.anomalies);
         }
         let staging = Arc::into_inner(staging).and_then(|staging| staging.into_inner().ok());
-        let Some(mut staging) = staging else {
+        let Some(Staging { copied_bytes, linked, notes, .. }) = staging else {
             return Err(Error::new(ErrorKind::Internal, "the backend still holds the sink of the backup"));
         };
-        let (copied_bytes, shared_pieces) = (staging.copied_bytes, staging.linked);
-        let notes = std::mem::take(&mut staging.notes);
-        let (name, manifest) =
-            blocking::run("papyra-backup", move || staging.commit(&manifest).map(|name| (name, manifest))).await?;
-        Ok(Made { path: self.path.join(&name), name, copied_bytes, shared_pieces, notes, manifest })
+        Ok(Filled { manifest, copied_bytes, shared_pieces: linked, notes })
     }
 
     /// The backups here, the oldest first, those included that were never finished. Only manifests are looked at.
@@ -215,35 +259,36 @@ impl BackupDir {
 
     async fn verify_with(&self, name: &str, known: Known, options: &BackupOptions) -> Result<(Verified, Known)> {
         let folder = self.folder(name)?;
+        let mut verified = Verified { name: name.to_owned(), ..Verified::default() };
+        let own = folder.clone();
+        let manifest = match blocking::run("papyra-verify", move || Manifest::read(&own)).await {
+            Err(error) if error.kind() == ErrorKind::Mismatch => {
+                let mut found = Mismatches::default();
+                found.add(manifest::MANIFEST, error.to_string());
+                verified.found(found);
+                return Ok((verified, known));
+            }
+            read => read?,
+        };
+        (verified.bytes, verified.figures) = (manifest.bytes, manifest.figures.clone());
+        verified.anomalies_total = manifest.anomalies_total;
+        if !manifest.parts.is_empty() {
+            return self.verify_parts(folder, manifest, verified, known, options).await;
+        }
         let (data, progress) = (folder.join(DATA), options.progress.clone());
         let look = move || {
             let mut known = known;
-            let looked = Manifest::read(&folder).and_then(|manifest| {
-                let found = check::bytes_of(&folder, &manifest, &mut known, progress.as_ref())?;
-                Ok((manifest, found))
-            });
-            match looked {
-                Err(error) if error.kind() == ErrorKind::Mismatch => {
-                    let mut found = Mismatches::default();
-                    found.add(manifest::MANIFEST, error.to_string());
-                    Ok((None, found, known))
-                }
-                looked => looked.map(|(manifest, found)| (Some(manifest), found, known)),
-            }
+            let found = check::bytes_of(&folder, &manifest, &mut known, progress.as_ref())?;
+            Ok((manifest, found, known))
         };
         let (manifest, mut found, known) = blocking::run("papyra-verify", look).await?;
-        let mut verified = Verified { name: name.to_owned(), ..Verified::default() };
-        if let Some(manifest) = manifest {
-            // Facts of changed bytes are no news.
-            if found.total == 0 {
-                let scan = self.scan(&manifest, &data, options).await?;
-                verified.facts_checked = scan.is_some();
-                compare(&manifest, scan.as_ref(), &mut found);
-            }
-            (verified.bytes, verified.figures) = (manifest.bytes, manifest.figures);
-            verified.anomalies_total = manifest.anomalies_total;
+        // Facts of changed bytes are no news.
+        if found.total == 0 {
+            let scan = self.scan(&manifest, &data, options).await?;
+            verified.facts_checked = scan.is_some();
+            compare(&manifest, scan.as_ref(), &mut found);
         }
-        (verified.mismatches, verified.mismatches_total) = (found.first, found.total);
+        verified.found(found);
         Ok((verified, known))
     }
 
@@ -252,20 +297,32 @@ impl BackupDir {
     ///
     /// # Errors
     /// `Mismatch` if the backup is not what its manifest says; `Create` if something is in that place already; `Config` if
-    /// it is the place of another kind of log. Nothing is changed then.
+    /// it is the place of another kind of log, or the backup has [parts](Self::restore_parts). Nothing is changed then.
     pub async fn restore(&self, name: &str, target: &Log, options: &BackupOptions) -> Result<Restored> {
-        let (_, backend) = offered(target)?;
+        offered(target)?;
+        self.must_match(name, options).await?;
+        self.make(name, target, options).await
+    }
+
+    async fn must_match(&self, name: &str, options: &BackupOptions) -> Result<()> {
         let verified = self.verify(name, options).await?;
-        if let Some(first) = verified.mismatches.first() {
-            let total = verified.mismatches_total;
-            let message =
-                format!("the backup `{name}` has {total} mismatches, the first: {}: {}", first.file, first.cause);
-            return Err(Error::new(ErrorKind::Mismatch, message)
-                .with_cure("restore another one: `papyra backup list` names them; what is sound in this one can still be read below `data`"));
-        }
+        let Some(first) = verified.mismatches.first() else { return Ok(()) };
+        let total = verified.mismatches_total;
+        let message = format!("the backup `{name}` has {total} mismatches, the first: {}: {}", first.file, first.cause);
+        Err(Error::new(ErrorKind::Mismatch, message)
+            .with_cure("restore another one: `papyra backup list` names them; what is sound in this one can still be read below `data`"))
+    }
+
+    /// Makes a log of a backup that was verified.
+    async fn make(&self, name: &str, target: &Log, options: &BackupOptions) -> Result<Restored> {
+        let (_, backend) = offered(target)?;
         let folder = self.folder(name)?;
         let directory = folder.join(DATA);
         let manifest = blocking::run("papyra-restore", move || Manifest::read(&folder)).await?;
+        if !manifest.parts.is_empty() {
+            return Err(Error::new(ErrorKind::Config, format!("the backup `{name}` is of a log of several parts"))
+                .with_cure("restore it into a directory, or one of its parts: each folder in it is a backup"));
+        }
         options.progress.iter().for_each(|progress| progress.announce(manifest.bytes));
         let stored = Stored {
             backend: manifest.backend,

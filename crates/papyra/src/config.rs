@@ -15,7 +15,7 @@
 //! quarantine_dir = "/var/lib/orders/quarantine"
 //! [kind.dead_letter]                       # a kind may live elsewhere: event, audit, dead_letter
 //! url = "json:/var/lib/orders/dead.ndjson?retention.max_age=365d"
-//! [spool]                                  # in front of a remote log: read, not yet opened by this version
+//! [spool]                                  # in front of a remote log at `url`: facts wait here while it is away
 //! path = "/var/lib/orders/spool"
 //! max_bytes = "1GiB"
 //! ```
@@ -23,9 +23,11 @@
 //! A variable is named as its key, in capitals, with `_` for each dot: `PAPYRA_RETENTION_MAX_AGE`. The file is the
 //! first that exists of: the one that was named (`--config` or `PAPYRA_CONFIG`, which must exist), `./papyra.toml`,
 //! `$XDG_CONFIG_HOME/papyra/papyra.toml` (`~/.config/…`), `/etc/papyra/papyra.toml`. Options in a log's address count
-//! as written where the address stands, and win there over a setting of their own. What the address of a kind leaves unsaid
-//! is as the settings say, not as the options in `url` do; an address that speaks of retention at all has none but its own.
-//! If the command line names the log, kinds that others sent elsewhere live in it. Relative paths are relative to the
+//! as written where the address stands, and win there over a setting of their own (`spool` and `spool_max_bytes` over those of
+//! `[spool]`). What the address of a kind leaves unsaid
+//! is as the settings say, not as the options in `url` do; an address that speaks of retention at all has none but its own, and
+//! `[spool]` is of the log at `url` alone. If the command line names the log, kinds that others sent elsewhere live in it, and a
+//! `[spool]` of others, which is meant for another log, does not hold. Relative paths are relative to the
 //! working directory.
 //!
 //! ```
@@ -88,6 +90,11 @@ impl Config {
         load::load(sources)
     }
 
+    /// The spool in front of the log, and how many bytes it may hold.
+    pub fn spool(&self) -> Option<Setting<(PathBuf, Option<u64>)>> {
+        self.spool_path.clone().map(|path| self.setting("spool.path", (path, self.spool_max_bytes)))
+    }
+
     /// The log's address.
     pub fn url(&self) -> Option<Setting<Dsn>> {
         self.url.clone().map(|dsn| self.setting("url", dsn))
@@ -123,7 +130,9 @@ impl Config {
     /// `Config` for a quarantine without a directory, unless the log is on a server that has a place for it.
     pub fn recovery(&self) -> Result<RecoveryConfig> {
         let is_on_redis = self.url.as_ref().is_some_and(|url| url.scheme().starts_with("redis"));
-        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() && !is_on_redis {
+        // A spool is a file, and has no place of its own for that.
+        let has_place = is_on_redis && self.spool_path.is_none();
+        if self.recovery == RecoveryMode::Quarantine && self.quarantine_dir.is_none() && !has_place {
             return Err(Error::new(ErrorKind::Config, "the recovery mode `quarantine` needs a directory")
                 .with_cure("give --quarantine-dir DIR, or set `quarantine_dir` under [startup]"));
         }
@@ -153,19 +162,21 @@ impl Config {
     ///
     /// # Errors
     /// `Config` if no address is configured or one is wrong, for two kinds that live in one place in different ways, and for
-    /// `[spool]`, which this version cannot open yet; and whatever the backends answer.
+    /// a `[spool]` in front of a log that has no use for one; and whatever the backends answer.
     pub async fn open(&self, schemes: &Schemes) -> Result<Log> {
         let url = self.url().ok_or_else(|| {
             Error::new(ErrorKind::Config, "no log is named")
                 .with_cure("give --path FILE or --url ADDRESS, set PAPYRA_URL, or write `url` into papyra.toml")
         })?;
-        if self.spool_path.is_some() {
-            let place = self.origin("spool.path").place("spool.path");
-            // Ignoring it would put facts where nobody looks for them.
-            return Err(Error::new(ErrorKind::Config, format!("{place}: not in this version yet"))
-                .with_cure("remove `spool.path`, facts go to the log itself"));
-        }
         parts::open(self, url, schemes).await
+    }
+
+    /// The address of the log at `url` behind the spool that holds.
+    fn with_spool(&self, url: Dsn) -> Result<Dsn> {
+        match &self.spool_path {
+            Some(path) => url.with_spool(path, self.spool_max_bytes),
+            None => Ok(url.without_spool()),
+        }
     }
 
     fn origin(&self, name: &str) -> Origin {

@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use crate::{Error, ErrorKind, Result};
+
 /// Which file a path or a descriptor names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
@@ -55,6 +57,21 @@ pub(crate) fn create_directories(directory: &Path) -> io::Result<()> {
     let new: Vec<&Path> = directory.ancestors().take_while(is_new).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     new.into_iter().try_for_each(sync_directory_of)
+}
+
+/// Creates the directory of a path and those above it, readable by their owner alone.
+pub(crate) fn create_directory_of(path: &Path) -> Result<()> {
+    let directory = directory_of(path);
+    if directory.is_dir() {
+        return Ok(());
+    }
+    create_directories(directory).map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let kind = if denied { ErrorKind::Permission } else { ErrorKind::Create };
+        Error::new(kind, format!("cannot create the directory `{}`", directory.display()))
+            .with_source(error)
+            .with_cure("create it yourself, or name a place where it can be created")
+    })
 }
 
 /// Makes new, renamed and removed names durable. Without this a power cut may lose the name of a file whose bytes are safe.

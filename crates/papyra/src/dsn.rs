@@ -9,13 +9,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, ErrorKind, LogOptions, Result, nearest::nearest};
+use crate::{
+    Error, ErrorKind, LogOptions, Result,
+    nearest::nearest,
+    units::{format_size, parse_size},
+};
 
 /// The address of a log: a scheme, a path or server, and options.
 ///
 /// ```text
 /// json:./facts.ndjson                        a file; `json:/var/lib/orders/facts.ndjson` likewise
 /// json:./facts.ndjson?durability=buffered&retention.max_age=30d
+/// redis://host:6379/0?spool=/var/lib/orders/spool&spool_max_bytes=1GiB
 /// pg://user:password@host/db?table=facts     a scheme that the program registered itself
 /// ./facts.ndjson                             a bare path is `json:`, an existing directory `rotating:`
 /// ```
@@ -50,6 +55,25 @@ enum Body {
     Path(PathBuf),
     /// What stands between scheme and options, as it was written.
     Raw(String),
+}
+
+/// The options that put a spool in front of a log.
+const SPOOL: &str = "spool";
+const SPOOL_MAX_BYTES: &str = "spool_max_bytes";
+
+/// A spool that held less could not take a fact of the largest usual size, in bytes.
+const LEAST_SPOOL: u64 = 1 << 20;
+
+/// A size that a spool may have.
+///
+/// # Errors
+/// `Config` if it is too small.
+pub(crate) fn spool_size(bytes: u64) -> Result<u64> {
+    if bytes >= LEAST_SPOOL {
+        return Ok(bytes);
+    }
+    Err(Error::new(ErrorKind::Config, format!("{} is less than {}", format_size(bytes), format_size(LEAST_SPOOL)))
+        .with_cure("a spool needs room for an outage: write `1GiB`"))
 }
 
 /// The schemes whose body is a path.
@@ -142,6 +166,51 @@ impl Dsn {
             }
         }
         self.common = options;
+        self
+    }
+
+    /// Where the spool in front of the log is, and how many bytes it may hold, if the address says so.
+    ///
+    /// # Errors
+    /// `Config` for a size that makes no sense, or that is given without a spool.
+    pub fn spool(&self) -> Result<Option<(PathBuf, Option<u64>)>> {
+        let max_bytes = match self.option(SPOOL_MAX_BYTES) {
+            None => None,
+            Some(text) => {
+                let bytes = parse_size(text).and_then(spool_size).map_err(|error| {
+                    Error::new(ErrorKind::Config, format!("the option `{SPOOL_MAX_BYTES}`: {error}"))
+                })?;
+                Some(bytes)
+            }
+        };
+        match self.option(SPOOL).filter(|path| !path.is_empty()) {
+            Some(path) => Ok(Some((PathBuf::from(path), max_bytes))),
+            None if max_bytes.is_some() || self.option(SPOOL).is_some() => {
+                Err(refused(format!("the option `{SPOOL}` names no directory"), "write `spool=/var/lib/orders/spool`"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The same address with this spool instead of its own.
+    ///
+    /// # Errors
+    /// `Config` if the path is not UTF-8, which no address can hold.
+    pub fn with_spool(self, path: &Path, max_bytes: Option<u64>) -> Result<Self> {
+        let name = path.to_str().ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("the spool `{}` is no UTF-8", path.display()))
+                .with_cure("give the directory another name")
+        })?;
+        let mut dsn = self.without_spool();
+        dsn.options.push((SPOOL.to_owned(), name.to_owned()));
+        dsn.options.extend(max_bytes.map(|bytes| (SPOOL_MAX_BYTES.to_owned(), bytes.to_string())));
+        Ok(dsn)
+    }
+
+    /// The same address without a spool: that of the log behind it.
+    #[must_use]
+    pub fn without_spool(mut self) -> Self {
+        self.options.retain(|(name, _)| name != SPOOL && name != SPOOL_MAX_BYTES);
         self
     }
 

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -20,6 +20,7 @@ use crate::{Entry, Error, Result};
 pub struct EntryStream {
     entries: Pin<Box<dyn Stream<Item = Result<Entry>> + Send>>,
     skipped: Arc<AtomicU64>,
+    overtaken: Arc<AtomicBool>,
 }
 
 impl EntryStream {
@@ -30,7 +31,14 @@ impl EntryStream {
 
     /// A stream that counts here what it skips.
     pub fn with_skipped(entries: impl Stream<Item = Result<Entry>> + Send + 'static, skipped: Arc<AtomicU64>) -> Self {
-        EntryStream { entries: Box::pin(entries), skipped }
+        EntryStream { entries: Box::pin(entries), skipped, overtaken: Arc::default() }
+    }
+
+    /// The same stream; whoever makes it says here that it [was overtaken](Self::is_overtaken).
+    #[must_use]
+    pub fn with_overtaken(mut self, overtaken: Arc<AtomicBool>) -> Self {
+        self.overtaken = overtaken;
+        self
     }
 
     /// Entries that are already at hand.
@@ -66,6 +74,17 @@ impl EntryStream {
     /// Damaged entries that were skipped so far: final once the stream has ended.
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// Whether a compaction was faster than this read so far: then facts that it dropped meanwhile may be missing between
+    /// those that were given. Final once the stream has ended. A read that is newest first is never overtaken.
+    pub fn is_overtaken(&self) -> bool {
+        self.overtaken.load(Ordering::Relaxed)
+    }
+
+    /// Where it is told that the read was overtaken, for a stream around this one.
+    pub(crate) fn shared_overtaken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.overtaken)
     }
 }
 

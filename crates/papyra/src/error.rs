@@ -41,6 +41,27 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// The exit code of a command that failed with an error of this kind, as the command line publishes it: 0 for what a
+    /// backend cannot do, which is said in words and is no failure.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            ErrorKind::Unsupported => 0,
+            ErrorKind::Corrupt | ErrorKind::Refused => 2,
+            ErrorKind::Mismatch => 6,
+            ErrorKind::Invalid => 65,
+            ErrorKind::NotFound => 66,
+            ErrorKind::Unavailable => 69,
+            ErrorKind::Internal => 70,
+            ErrorKind::Create => 73,
+            ErrorKind::Io | ErrorKind::Closed => 74,
+            ErrorKind::Locked => 75,
+            ErrorKind::Permission => 77,
+            ErrorKind::Config => 78,
+        }
+    }
+}
+
 /// What is known about the facts of a failed append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {

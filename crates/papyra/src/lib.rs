@@ -22,16 +22,18 @@ pub mod config;
 pub mod conformance;
 mod consumer;
 mod disk;
+pub mod document;
 mod dsn;
 mod entry_stream;
 mod error;
 mod fact;
 mod fates;
 mod groups;
+pub mod incident;
 mod json;
 mod log;
 mod log_options;
-mod metrics;
+pub mod metrics;
 mod nearest;
 pub mod observe;
 mod open;
@@ -39,6 +41,7 @@ mod options;
 mod part;
 mod payload;
 mod pieces;
+mod place;
 mod position;
 mod progress;
 mod quoted;
@@ -57,6 +60,7 @@ pub use backend::{
     Appended, Backend,
     file::{FileConfig, FileLog, Rotation},
     hybrid::Hybrid,
+    spooled::{SpoolConfig, Spooled},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, ConsumerSnapshot, Leave};
@@ -77,11 +81,11 @@ pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConf
 pub use part::Part;
 pub use payload::Payload;
 pub use pieces::{Backups, Copied, Figures, Piece, PieceSink, Restored, Stored};
-pub use position::{Entry, Position};
+pub use position::{Entry, Origin, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
 pub use report::{
-    Anomaly, AnomalyKind, CompactionReport, MAX_ANOMALIES, PartError, PartReport, RecoveryReport, ScanReport,
+    Anomaly, AnomalyKind, Backlog, CompactionReport, MAX_ANOMALIES, PartError, PartReport, RecoveryReport, ScanReport,
 };
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};

@@ -147,7 +147,7 @@ impl Log {
 
     /// The counters of this log and its recorder since it was opened.
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.metrics.snapshot()
+        MetricsSnapshot { spool: self.backend.backlog(), ..self.metrics.snapshot() }
     }
 
     /// Begins the counters of this log and its recorder anew at 0.

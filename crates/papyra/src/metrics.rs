@@ -1,33 +1,60 @@
 //! Counters and latencies of this process: what a log and its recorder did since they were opened.
+//!
+//! Each has one name everywhere. [`table()`] lists them all, with what they mean and how to read them out of a
+//! [`MetricsSnapshot`]; whatever shows metrics goes through it, so that nothing is shown under two names or not at all.
 
 mod histogram;
+mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::Backlog;
+
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
+pub use table::{Instrument, LABELS, Label, Metric, Unit, Value, table};
 
 macro_rules! metrics {
-    (counters { $($(#[$doc:meta])* $name:ident,)* } latencies { $($(#[$ldoc:meta])* $latency:ident,)* }) => {
+    (
+        counters { $($(#[doc = $doc:literal])+ $name:ident,)* }
+        latencies { $($(#[doc = $ldoc:literal])+ $latency:ident,)* }
+    ) => {
         /// The counters and latencies of one log, shared by all its handles. Each is an atomic: counting costs nanoseconds
         /// and never waits.
         #[derive(Debug, Default)]
         pub struct Metrics {
-            $($(#[$doc])* pub(crate) $name: Counter,)*
-            $($(#[$ldoc])* pub(crate) $latency: Histogram,)*
+            $($(#[doc = $doc])+ pub(crate) $name: Counter,)*
+            $($(#[doc = $ldoc])+ pub(crate) $latency: Histogram,)*
         }
 
         /// The counters and latencies at one moment.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
         #[non_exhaustive]
         pub struct MetricsSnapshot {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $doc])+ pub $name: u64,)*
             /// Facts that wait in the recorder's queue now; 0 for a log without a recorder.
             pub queued: u64,
-            $($(#[$ldoc])* pub $latency: HistogramSnapshot,)*
+            /// What waits in the log's spool now; `None` for a log without one, or that was not written to yet.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub spool: Option<Backlog>,
+            $($(#[doc = $ldoc])+ pub $latency: HistogramSnapshot,)*
         }
+
+        const COUNTERS: &[Metric] = &[$(Metric {
+            name: stringify!($name),
+            instrument: Instrument::Counter,
+            about: concat!($($doc),+),
+            read: |snapshot| Some(Value::Count(snapshot.$name)),
+        },)*];
+
+        const LATENCIES: &[Metric] = &[$(Metric {
+            name: stringify!($latency),
+            instrument: Instrument::Histogram,
+            about: concat!($($ldoc),+),
+            read: |snapshot| Some(Value::Times(snapshot.$latency)),
+        },)*];
 
         impl Metrics {
             /// The figures now. Each is exact; between two of them facts may pass.
@@ -35,6 +62,7 @@ macro_rules! metrics {
                 MetricsSnapshot {
                     $($name: self.$name.get(),)*
                     queued: 0,
+                    spool: None,
                     $($latency: self.$latency.snapshot(),)*
                 }
             }
@@ -64,7 +92,7 @@ metrics! {
 counters {
     /// Facts acknowledged by the backend.
     records_written,
-    /// Bytes that they took.
+    /// Bytes that the facts acknowledged by the backend took in storage.
     bytes_written,
     /// Appends that failed.
     write_errors,

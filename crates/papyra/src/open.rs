@@ -11,6 +11,7 @@ use crate::{
     backend::{
         file::{FileConfig, FileLog, Rotation},
         memory::Memory,
+        spooled::{SpoolConfig, Spooled},
     },
     backup::BackupDir,
     log_options::parse_count,
@@ -157,15 +158,26 @@ impl Schemes {
         self.open_dsn(&url.parse()?).await
     }
 
-    /// Opens the log at an address that was read before.
+    /// Opens the log at an address that was read before, with a [spool](crate::Spooled) in front of it if the address names
+    /// one.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn open_dsn(&self, dsn: &Dsn) -> Result<Log> {
         let scheme = self.0.get(dsn.scheme()).ok_or_else(|| self.unknown(dsn.scheme()))?;
+        let (dsn, spool) = (dsn.clone().without_spool(), dsn.spool()?);
         dsn.refuse_unknown_options(&scheme.options)?;
-        let log = (scheme.open)(dsn.clone()).await?;
-        Ok(log.with_retention(dsn.log_options().retention))
+        let options = *dsn.log_options();
+        let mut log = (scheme.open)(dsn).await?;
+        if let Some((path, max_bytes)) = spool {
+            let mut config = SpoolConfig::new(path);
+            config.max_bytes = max_bytes.unwrap_or(config.max_bytes);
+            config.lock_timeout = options.lock_timeout.unwrap_or(config.lock_timeout);
+            config.close_timeout = options.timeout.unwrap_or(config.close_timeout);
+            let spooled = Spooled::new(log.shared_backend(), config)?;
+            log = log.moved_to(spooled);
+        }
+        Ok(log.with_retention(options.retention))
     }
 
     /// The backups in a directory, of logs of Papyra's own backends and of all others. Those of others are verified by

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::{ActorAddress, Fact, Kind, Position, Progress, Retention};
+use crate::{ActorAddress, Cut, Fact, Kind, Position, Progress, Retention};
 
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,12 +209,33 @@ pub struct CompactionConfig {
     pub ignore_groups: bool,
     /// Where to count how far the compaction is, if anybody looks.
     pub progress: Option<Progress>,
+    /// Whatever retention says, everything up to this position goes: a spool drops what was shipped.
+    pub(crate) through: Option<Position>,
 }
 
 impl CompactionConfig {
     /// Make this retention physical, as of this time.
     pub fn new(retention: Retention, now: SystemTime) -> Self {
-        CompactionConfig { retention, now, allow_empty: false, dry_run: false, ignore_groups: false, progress: None }
+        CompactionConfig {
+            retention,
+            now,
+            allow_empty: false,
+            dry_run: false,
+            ignore_groups: false,
+            progress: None,
+            through: None,
+        }
+    }
+
+    /// Drop everything up to this position and nothing else.
+    pub(crate) fn dropping_through(position: Position, now: SystemTime) -> Self {
+        let config = CompactionConfig::new(Retention::default(), now).allow_empty(true);
+        CompactionConfig { through: Some(position), ..config }
+    }
+
+    /// Begins to decide what stays: feed the entries newest first.
+    pub(crate) fn cut(&self) -> Cut {
+        self.retention.cut(self.now).dropping_through(self.through)
     }
 
     /// Go on even if nothing would remain.

@@ -1,5 +1,6 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
+mod backlog;
 mod part;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
+pub use backlog::Backlog;
 pub use part::{PartError, PartReport};
 pub(crate) use part::{any_done, in_words};
 
@@ -126,7 +128,7 @@ impl Anomaly {
 }
 
 /// A path that is not UTF-8 is shown as well as it can be: a report must never fail over it.
-fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
@@ -165,6 +167,9 @@ pub struct ScanReport {
     pub live_writer: bool,
     /// Every fact was decoded too, not only its checksum and head.
     pub deep: bool,
+    /// What waits in the log's spool, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
     /// Remarks that are no findings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

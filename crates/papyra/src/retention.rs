@@ -105,6 +105,7 @@ impl Retention {
             now: Timestamp::from(now).seconds(),
             all: tally(self.all),
             kinds: [tally(self.event), tally(self.audit), tally(self.dead_letter)],
+            through: None,
         }
     }
 }
@@ -118,6 +119,8 @@ pub struct Cut {
     now: f64,
     all: Tally,
     kinds: [Tally; 3],
+    /// Everything up to here goes, of whatever kind and age.
+    through: Option<Position>,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +159,15 @@ impl Tally {
 }
 
 impl Cut {
+    /// The same cut, which lets go of everything up to this position as well.
+    pub(crate) fn dropping_through(self, through: Option<Position>) -> Self {
+        Cut { through, ..self }
+    }
+
+    fn is_dropped(&self, position: Position) -> bool {
+        self.through.is_some_and(|through| position <= through)
+    }
+
     /// Whether this entry stays. Call it once per entry, newest first.
     pub fn keeps(&mut self, entry: &Entry) -> bool {
         self.keeps_at(entry.position, entry.fact.kind(), entry.fact.timestamp().seconds(), entry.bytes)
@@ -163,6 +175,9 @@ impl Cut {
 
     /// The same for a fact of which only the head is known.
     pub fn keeps_at(&mut self, position: Position, kind: Kind, timestamp: f64, bytes: u64) -> bool {
+        if self.is_dropped(position) {
+            return false;
+        }
         let keeps = self.decide(kind, timestamp, bytes);
         for tally in self.kinds.iter_mut().chain([&mut self.all]).filter(|tally| tally.closed) {
             tally.closed_at.get_or_insert(position);
@@ -173,6 +188,9 @@ impl Cut {
     /// The same for neighbours of which only sums are known: for each kind how many and how many bytes, and the lowest and
     /// the highest timestamp of all. `None`, and nothing happens, if they must be decided on one by one.
     pub(crate) fn keeps_several(&mut self, kinds: &[(Kind, u64, u64)], (oldest, newest): (f64, f64)) -> Option<bool> {
+        if self.through.is_some() {
+            return None;
+        }
         let age = |timestamp: f64| (self.now - timestamp).max(0.0);
         let (least, most) = (age(newest), age(oldest));
         let (mut stay, mut go) = (true, true);
@@ -219,6 +237,9 @@ impl Cut {
 
     /// The same for a fact of which only the head is known.
     pub fn stays_at(&self, position: Position, kind: Kind, timestamp: f64) -> bool {
+        if self.is_dropped(position) {
+            return false;
+        }
         let Some(own) = self.kind(kind) else { return true };
         let age = (self.now - timestamp).max(0.0);
         [&self.kinds[own], &self.all]
@@ -338,6 +359,21 @@ mod tests {
             }
         }
         assert!(stayed > 1000 && went > 1000, "{stayed} {went}");
+    }
+
+    #[test]
+    fn what_was_shipped_goes_whatever_its_kind() {
+        let position = Position::from_seq;
+        let mut cut = Retention::default().cut(UNIX_EPOCH).dropping_through(Some(position(2)));
+        let kinds = [Kind::Event, Kind::Unknown, Kind::Audit, Kind::Unknown];
+        let kept: Vec<bool> =
+            (1..=4).rev().zip(kinds).map(|(n, kind)| cut.keeps_at(position(n), kind, 0.0, 1)).collect();
+        assert_eq!(kept, [true, true, false, false]);
+        assert_eq!(
+            (cut.stays_at(position(3), Kind::Unknown, 0.0), cut.stays_at(position(2), Kind::Unknown, 0.0)),
+            (true, false)
+        );
+        assert_eq!(cut.keeps_several(&[(Kind::Event, 5, 5)], (0.0, 0.0)), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::{Event, Result};
 
 /// A log that takes the sealed lines of another log, a spool, and keeps in itself how far it has got.
 ///
@@ -19,7 +19,8 @@ pub trait Shipping: fmt::Debug + Send + Sync {
     /// `Unavailable` if the server cannot be reached; `Config` if `writer` is no UUID.
     async fn mark(&self, writer: &str) -> Result<Option<Mark>>;
 
-    /// Adds lines if the writer's mark is where the shipment begins. One step: all of them or none.
+    /// Adds lines if the writer's mark is where the shipment begins. One step: all of them or none. It returns once they are
+    /// as durable as the log promises; a shipment without lines waits for that alone, of everything up to its beginning.
     ///
     /// # Errors
     /// `Unavailable`: try again, with the very same shipment. Anything else needs a person first, see
@@ -50,10 +51,11 @@ pub struct Mark {
 }
 
 /// What became of a shipment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shipped {
-    /// All of its lines are in the log now.
-    Done,
+    /// All of its lines are in the log now. If the log found out that it lost something meanwhile, these events say so: the
+    /// spool is to add them.
+    Done(Vec<Event>),
     /// All of them were there already: an earlier copy of the shipment had arrived.
     Repeated,
     /// Nothing was added: the log has got to this number with this writer (0: it knows nothing of it), which is not where

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{Entry, ErrorKind, Kind, Log, PartReport, ReadOptions, Result, ScanOptions, report::any_done};
+use crate::{Backlog, Entry, ErrorKind, Kind, Log, PartReport, ReadOptions, Result, ScanOptions, report::any_done};
 
 /// The figures of a log, retention not applied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -25,6 +25,9 @@ pub struct Stats {
     /// The figures of each part, of a log whose kinds live in different places; else empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartReport<Stats>>,
+    /// What waits in the log's spool, if it has one; it is among the entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
 }
 
 impl Log {
@@ -47,7 +50,12 @@ impl Log {
             Err(error) if error.kind() == ErrorKind::Unsupported => return self.stats_by_reading().await,
             Err(error) => return Err(error),
         };
-        let mut stats = Stats { bytes: report.bytes, anomalies: report.anomalies_total, ..Stats::default() };
+        let mut stats = Stats {
+            bytes: report.bytes,
+            anomalies: report.anomalies_total,
+            backlog: report.backlog,
+            ..Stats::default()
+        };
         for kind in Kind::KNOWN.into_iter().chain([Kind::Unknown]) {
             let count = report.entries.get(kind.as_str()).copied().unwrap_or_default();
             stats.by_kind.insert(kind.as_str(), count);
@@ -83,6 +91,7 @@ impl Stats {
             whole.entries += part.entries;
             whole.bytes += part.bytes;
             whole.anomalies += part.anomalies;
+            whole.backlog = Backlog::of_all([whole.backlog, part.backlog]);
             for (kind, count) in &part.by_kind {
                 *whole.by_kind.entry(kind).or_default() += count;
             }

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: in log addresses, in `papyra.toml` and on the command line.
+//! Durations, sizes and moments as people write them: in log addresses, in `papyra.toml` and on the command line.
 //!
 //! | | accepted | refused, with the cure |
 //! |---|---|---|
@@ -17,6 +17,8 @@
 mod duration;
 mod number;
 mod size;
+mod when;
 
 pub use duration::{format_duration, parse_duration};
 pub use size::{format_size, parse_size};
+pub use when::When;

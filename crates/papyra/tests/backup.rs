@@ -270,6 +270,11 @@ async fn restoring_replaces_nothing() {
         assert_eq!(refused.kind(), ErrorKind::Create, "{name}: {refused}");
         assert!(refused.cure().is_some());
     }
+    // Where nothing can be made it is not a log that is missing.
+    for path in [Path::new("/proc/self/new.ndjson"), &scene.path("facts.ndjson/new.ndjson")] {
+        let refused = scene.restore(&made.name, path).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Create, "{}: {refused}", path.display());
+    }
     // The service still writes, though somebody moved its file away.
     fs::rename(scene.path("facts.ndjson"), scene.path("moved.ndjson")).unwrap();
     let refused = scene.restore(&made.name, &scene.path("facts.ndjson")).await.unwrap_err();
@@ -292,6 +297,18 @@ async fn what_is_not_there_or_not_offered_is_said_and_leaves_nothing() {
     }
     let inside = Schemes::new().backups(scene.path("facts.ndjson/backups"));
     assert_eq!(inside.create(&scene.log, &options).await.unwrap_err().kind(), ErrorKind::Create);
+}
+
+#[tokio::test]
+async fn the_order_of_backups_is_that_in_which_they_were_made_whatever_their_folders_are_called() {
+    let scene = Scene::with(1).await;
+    let first = scene.create().await;
+    fs::rename(&first.path, scene.path("backups/zzz")).unwrap();
+    let second = scene.create().await;
+    fs::rename(&second.path, scene.path("backups/aaa")).unwrap();
+    let third = scene.create().await;
+    let names: Vec<_> = scene.backups.list().await.unwrap().into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["zzz".to_owned(), "aaa".to_owned(), third.name]);
 }
 
 #[tokio::test]

@@ -308,6 +308,20 @@ async fn one_place_is_one_part_however_it_is_spelled() {
 }
 
 #[tokio::test]
+async fn no_part_lies_in_the_directory_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, inside) = ("rotating:DIR/log", "json:DIR/log/audits.ndjson");
+    for (url, audits) in [(whole, inside), (inside, whole), (whole, "json:DIR/./log//facts.000001.ndjson")] {
+        let toml = format!("url = '{url}'\n[kind.audit]\nurl = '{audits}'\n");
+        let error = Config::load(sources(dir.path(), &toml)).unwrap().open(&Schemes::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("`kind.audit.url` in") && error.cure().is_some(), "{error}");
+    }
+    let toml = "url = 'rotating:DIR/log/events'\n[kind.audit]\nurl = 'json:DIR/log/audits.ndjson'\n";
+    Config::load(sources(dir.path(), toml)).unwrap().open(&Schemes::new()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_log_named_on_the_command_line_is_that_log_whole() {
     let dir = tempfile::tempdir().unwrap();
     let toml = "url = 'json:DIR/facts.ndjson'\n[kind.audit]\nurl = 'json:DIR/audits.ndjson'\n";

@@ -28,6 +28,15 @@ fn all_of(error: &Error) -> String {
     out
 }
 
+/// Everything that a log shows of itself, or the error of one that cannot be opened.
+fn seen_of(opened: papyra::Result<papyra::Log>) -> String {
+    opened.map_or_else(|error| all_of(&error), |log| format!("{log:?} {}", log.address()))
+}
+
+/// The schemes that there are, with one that a test registers.
+const EVERY_SCHEME: [&str; 8] =
+    ["json", "memory", "pg", "redis", "redis+cluster", "redis+sentinel", "rediss", "rotating"];
+
 #[test]
 fn addresses_name_paths() {
     for (text, scheme, path) in [
@@ -191,8 +200,8 @@ async fn no_planted_secret_is_ever_shown() {
             Err(error) => all_of(&error),
         };
         assert!(!seen.contains(SECRET), "{address}: {seen}");
-        let error = schemes.open(address).await.expect_err(address);
-        assert!(!all_of(&error).contains(SECRET), "{address}: {error:?}");
+        let opened = seen_of(schemes.open(address).await);
+        assert!(!opened.contains(SECRET), "{address}: {opened}");
 
         let sources = Sources::without_files().env([("PAPYRA_URL", address)]);
         assert!(!format!("{sources:?}").contains(SECRET), "{sources:?}");
@@ -201,8 +210,8 @@ async fn no_planted_secret_is_ever_shown() {
                 assert!(!format!("{config:?}").contains(SECRET), "{config:?}");
                 let shown: Vec<_> = config.settings().collect();
                 assert!(!format!("{shown:?}").contains(SECRET), "{shown:?}");
-                let error = config.open(&schemes).await.expect_err(address);
-                assert!(!all_of(&error).contains(SECRET), "{address}: {error:?}");
+                let opened = seen_of(config.open(&schemes).await);
+                assert!(!opened.contains(SECRET), "{address}: {opened}");
             }
             Err(error) => assert!(!all_of(&error).contains(SECRET), "{address}: {error:?}"),
         }
@@ -237,7 +246,7 @@ async fn unknown_options_and_schemes_are_answered_with_the_nearest() {
         ("rotating:./log?segment_records=many", "the option `segment_records`: "),
         ("rotating:./log?max_line=1GiB", "the option `max_line`: 1GiB is not between 1KiB and 64MiB"),
         ("json:./x?segment_bytes=1MiB", "unknown option `segment_bytes` of a `json:` log"),
-        ("redis://h", "logs of the scheme `redis:` are not in this version yet"),
+        ("redis://h?prefx=a", "unknown option `prefx`, did you mean `prefix`?"),
         ("memory:?durability=synced", "the option `durability`: a log in memory cannot be synced"),
         ("json:./x?max_line=1GiB", "the option `max_line`: 1GiB is not between 1KiB and 64MiB"),
         ("json:./x?max_line=10m", "the option `max_line`: the size `10m` is ambiguous"),
@@ -289,7 +298,7 @@ async fn a_program_registers_its_own_scheme_with_its_options() {
         Ok(Memory::new())
     }
     let schemes = Schemes::new().with_options("PG:", ["table"], open_pg);
-    assert_eq!(schemes.names().collect::<Vec<_>>(), ["json", "memory", "pg", "rotating"]);
+    assert_eq!(schemes.names().collect::<Vec<_>>(), EVERY_SCHEME);
     let address = "pg://user:pw@host:5432/db?table=a%20b&durability=synced&retention.max_records=3";
     let log = schemes.open(address).await.unwrap();
     assert_eq!(log.retention().all.max_records, Some(3));
@@ -370,7 +379,8 @@ fn wrong_files_are_refused_by_key_file_and_line() {
         ("url = ['memory:']", format!("`url` {place} 1: the value is of type array")),
         ("url = 'json://host/x'", format!("`url` {place} 1: the address of a `json:` log names a host")),
         ("[startup]\nmode = 'recovr'", format!("`startup.mode` {place} 2: `recovr` is no startup mode: did you mean")),
-        ("[spool]\nmax_bytes = 5", format!("`spool.max_bytes` {place} 2: there is no spool")),
+        ("[spool]\nmax_bytes = 5", format!("`spool.max_bytes` {place} 2: 5 is less than 1MiB")),
+        ("[spool]\nmax_bytes = '5MiB'", format!("`spool.max_bytes` {place} 2: there is no spool")),
         ("a = \n", format!("`{}`, line 1: ", file.display())),
     ] {
         fs::write(&file, text).unwrap();
@@ -447,15 +457,63 @@ fn unknown_variables_only_warn() {
 }
 
 #[tokio::test]
-async fn what_this_version_cannot_do_is_said_and_not_ignored() {
+async fn a_place_for_one_kind_is_no_place_for_the_others() {
     let schemes = Schemes::new();
-    let sources = Sources::without_files().flag("url", "memory:").flag("spool.path", "./spool");
-    let error = Config::load(sources).unwrap().open(&schemes).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("not in this version yet"), "{error}");
     let config = Config::load(Sources::without_files().flag("kind.audit.url", "json:./audits")).unwrap();
     assert_eq!(config.kind_url(Kind::Audit).unwrap().value.to_string(), "json:./audits");
     assert_eq!(config.open(&schemes).await.unwrap_err().to_string(), "no log is named");
+}
+
+#[tokio::test]
+async fn a_spool_stands_in_front_of_a_log_that_can_be_away_and_of_no_other() {
+    let schemes = Schemes::new();
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    for url in ["memory:", "json:./none.ndjson"] {
+        let sources = Sources::without_files().flag("url", url).flag("spool.path", &spool);
+        let error = Config::load(sources).unwrap().open(&schemes).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().starts_with("there can be no spool in front of"), "{error}");
+    }
+    assert!(!spool.exists());
+    // Of a log whose kinds live in different places it is the spool of `url`; another part has its own in its address.
+    let parts = |sources: Sources| Config::load(sources.flag("kind.audit.url", "memory:")).unwrap();
+    let config = parts(Sources::without_files().flag("url", "json:./none.ndjson").flag("spool.path", &spool));
+    assert_eq!(config.open(&schemes).await.unwrap_err().kind(), ErrorKind::Config);
+    for (url, message) in [
+        ("redis://h?spool=s&spool_max_bytes=9", "the option `spool_max_bytes`: 9 is less than 1MiB"),
+        ("redis://h?spool_max_bytes=1GiB", "the option `spool` names no directory"),
+        ("redis://h?spool=", "the option `spool` names no directory"),
+    ] {
+        let error = schemes.open(url).await.unwrap_err();
+        assert!(error.to_string().starts_with(message), "{url}: {error}");
+    }
+}
+
+#[test]
+fn the_spool_of_an_address_counts_where_the_address_was_said() {
+    let shown = |sources: Sources| {
+        let config = Config::load(sources).unwrap();
+        let spool =
+            config.spool().map(|spool| (spool.value.0.display().to_string(), spool.value.1, spool.origin.to_string()));
+        (spool, config.settings().find(|(name, _)| *name == "spool.max_bytes").unwrap().1.value)
+    };
+    let set = || Sources::without_files().env([("PAPYRA_SPOOL_PATH", "env"), ("PAPYRA_SPOOL_MAX_BYTES", "2MiB")]);
+    let of = |path: &str, bytes, origin: &str| Some((path.to_owned(), bytes, origin.to_owned()));
+    let size = |text: &str| Some(text.to_owned());
+    let env = of("env", Some(2 << 20), "PAPYRA_SPOOL_PATH");
+    assert_eq!(shown(set()), (env.clone(), size("2MiB")));
+    let with_url = |url: &str| set().env([("PAPYRA_URL", url)]);
+    assert_eq!(shown(with_url("redis://h")), (env, size("2MiB")));
+    let own = of("own", None, "PAPYRA_URL");
+    assert_eq!(shown(with_url("redis://h?spool=own")), (own, None));
+    let flag = of("own", Some(3 << 20), "flag");
+    assert_eq!(shown(set().flag("url", "redis://h?spool=own&spool_max_bytes=3MiB")), (flag, size("3MiB")));
+    // Who names a log on the command line means that log, not what stands in front of another.
+    assert_eq!(shown(set().flag("url", "redis://h")), (None, None));
+    assert_eq!(shown(set().path("facts.ndjson")), (None, None));
+    let both = set().flag("url", "redis://h?spool=own").flag("spool.path", "flag");
+    assert_eq!(shown(both).0.unwrap().0, "own");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use papyra_kameo::{
     },
 };
 
-use super::{BATCH, MESSAGES, Round, Way, runtime, thread_time};
+use super::{BATCH, MESSAGES, REQUESTS, Round, Way, runtime, thread_time};
 
 struct Add(u64);
 struct Tell;
@@ -55,7 +55,7 @@ macro_rules! counter {
 counter!(Counter,);
 counter!(Hooked, papyra_kameo::hooks!(););
 
-/// Sends batches and waits for each to be handled.
+/// Sends batches and waits for each to be handled; then requests, one after the other.
 macro_rules! send_all {
     ($actor:expr) => {{
         let began = thread_time()?;
@@ -65,7 +65,11 @@ macro_rules! send_all {
             }
             $actor.ask(Tell).send().await.map_err(|error| error.to_string())?;
         }
-        thread_time()? - began
+        let sent = thread_time()?;
+        for _ in 0..REQUESTS {
+            $actor.ask(Tell).send().await.map_err(|error| error.to_string())?;
+        }
+        [sent - began, thread_time()? - sent]
     }};
 }
 

@@ -18,6 +18,8 @@ use crate::table::{self, Must, Row};
 /// Messages of one round, and how many are sent before the actor gets its turn.
 pub(crate) const MESSAGES: u64 = 200_000;
 pub(crate) const BATCH: u64 = 1_000;
+/// Requests of one round; each waits for its answer before the next is sent.
+pub(crate) const REQUESTS: u64 = 20_000;
 /// Rounds of each way; a round is short, so that a disturbance spoils few of them.
 const ROUNDS: usize = 61;
 const FACTS: u32 = 100_000;
@@ -80,8 +82,9 @@ impl Backend for Trouble {
     }
 }
 
-/// What a round of messages took: the processor time of the one thread that everything runs on, in seconds.
-pub(crate) type Round = Result<f64, String>;
+/// What the messages and the requests of a round took: the processor time of the one thread that everything runs on, in
+/// seconds.
+pub(crate) type Round = Result<[f64; 2], String>;
 
 pub(crate) fn run() -> Result<(), String> {
     // Panics of the broken backend are no news.
@@ -89,17 +92,20 @@ pub(crate) fn run() -> Result<(), String> {
     let mut rows = Vec::new();
     let ractor: fn(Way) -> Round = ractor_actor::round;
     for (framework, round) in [("ractor", ractor), ("kameo", kameo_actor::round)] {
-        let mut taken = Way::ALL.map(|_| Vec::new());
+        let mut taken = Way::ALL.map(|_| [Vec::new(), Vec::new()]);
         for _ in 0..ROUNDS {
-            for (way, taken) in Way::ALL.iter().zip(&mut taken) {
-                taken.push(round(*way)?);
+            for (way, [messages, requests]) in Way::ALL.iter().zip(&mut taken) {
+                let [of_messages, of_requests] = round(*way)?;
+                messages.push(of_messages);
+                requests.push(of_requests);
             }
         }
-        let taken = taken.map(quickest);
-        let each = |seconds: f64| format!("{:.1} ns", seconds / MESSAGES as f64 * 1e9);
-        let told: Vec<String> =
-            Way::ALL.iter().zip(taken).map(|(way, taken)| format!("{way:?} {}", each(taken))).collect();
-        println!("{framework}: a message takes {}", told.join(", "));
+        let taken = taken.map(|each| each.map(quickest));
+        for (at, what, count) in [(0, "message", MESSAGES), (1, "request with its answer", REQUESTS)] {
+            let each = |way: &Way, seconds: f64| format!("{way:?} {:.1} ns", seconds / count as f64 * 1e9);
+            let told: Vec<String> = Way::ALL.iter().zip(taken).map(|(way, taken)| each(way, taken[at])).collect();
+            println!("{framework}: a {what} takes {}", told.join(", "));
+        }
         let [bare, observed, processing, hung, full, broken] = taken;
         for (how, taken, must) in [
             ("observed", observed, 0.97),
@@ -108,8 +114,16 @@ pub(crate) fn run() -> Result<(), String> {
             ("observed, the disk full", full, 0.97),
             ("observed, the backend panicking", broken, 0.97),
         ] {
-            let what = format!("{framework}: messages a second against bare, {how}");
-            rows.push(Row { number: "", what, reached: bare / taken, must: Must::AtLeast(must), unit: "x" });
+            for (at, what) in [(0, "messages a second"), (1, "answers a second, one after the other,")] {
+                let what = format!("{framework}: {what} against bare, {how}");
+                rows.push(Row {
+                    number: "",
+                    what,
+                    reached: bare[at] / taken[at],
+                    must: Must::AtLeast(must),
+                    unit: "x",
+                });
+            }
         }
     }
     let [start, crash, letter] = recorded()?;

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use papyra_ractor::{
     Observer, SpawnObserved as _,
-    ractor::{Actor, ActorProcessingErr, ActorRef},
+    ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort},
 };
 use tokio::sync::oneshot;
 
-use super::{BATCH, MESSAGES, Round, Way, runtime, thread_time};
+use super::{BATCH, MESSAGES, REQUESTS, Round, Way, runtime, thread_time};
 
 struct Counter;
 
 enum Message {
     Add(u64),
     Tell(oneshot::Sender<u64>),
+    Ask(RpcReplyPort<u64>),
 }
 
 #[cfg_attr(feature = "async-trait", papyra_ractor::ractor::async_trait)]
@@ -31,12 +32,13 @@ impl Actor for Counter {
         match message {
             Message::Add(n) => *sum += n,
             Message::Tell(to) => drop(to.send(*sum)),
+            Message::Ask(to) => drop(to.send(*sum)),
         }
         Ok(())
     }
 }
 
-/// Sends batches and waits for each to be handled.
+/// Sends batches and waits for each to be handled; then requests, one after the other.
 macro_rules! send_all {
     ($actor:expr) => {{
         let began = thread_time()?;
@@ -48,7 +50,12 @@ macro_rules! send_all {
             $actor.cast(Message::Tell(to)).map_err(|error| error.to_string())?;
             sum.await.map_err(|error| error.to_string())?;
         }
-        thread_time()? - began
+        let sent = thread_time()?;
+        for _ in 0..REQUESTS {
+            let answer = $actor.call(Message::Ask, None).await.map_err(|error| error.to_string())?;
+            answer.success_or("no answer")?;
+        }
+        [sent - began, thread_time()? - sent]
     }};
 }
 

@@ -191,6 +191,10 @@ impl Writer {
         let failure = match fed.and(closed) {
             Ok(()) => {
                 notes.note(&format!("appended {facts}"));
+                if let Some(waiting) = self.log.backend().backlog().filter(|waiting| waiting.facts > 0) {
+                    let facts = count(waiting.facts, "fact");
+                    notes.note(&format!("{facts} wait in the spool, safely written, for the next start to ship them"));
+                }
                 return Ok(ExitCode::Done);
             }
             Err(failure) => failure,

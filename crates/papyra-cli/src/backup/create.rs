@@ -7,10 +7,12 @@ use std::{
 
 use clap::Args;
 use papyra::{
+    Kind,
     backup::{BackupOptions, Made},
     config::Config,
 };
 
+use super::part;
 use crate::{console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session};
 
 /// Where to put the copy.
@@ -57,13 +59,15 @@ pub(super) async fn run(args: CreateArgs, mut session: Session) -> Result<ExitCo
 
 /// Among the files of a rotating log a backup would be a stranger, and the next one would find it there.
 fn must_be_outside(to: &Path, settings: &Config) -> Result<(), Failure> {
-    let log = settings.url().and_then(|url| url.value.path().ok()).and_then(|log| fs::canonicalize(log).ok());
+    let kinds = Kind::KNOWN.into_iter().filter_map(|kind| settings.kind_url(kind));
+    let mut logs =
+        settings.url().into_iter().chain(kinds).filter_map(|url| fs::canonicalize(url.value.path().ok()?).ok());
     let mut above = to.ancestors();
     // What is not there yet will be below the first directory that is.
     let to =
         above.find_map(|path| fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path }).ok());
-    match (log, to) {
-        (Some(log), Some(to)) if log.is_dir() && to.starts_with(&log) => Err(Failure::Usage {
+    match to {
+        Some(to) if logs.any(|log| log.is_dir() && to.starts_with(&log)) => Err(Failure::Usage {
             message: "the backups would lie in the directory of the log itself".to_owned(),
             cure: Some("name a directory elsewhere, best on another disk".to_owned()),
         }),
@@ -75,14 +79,17 @@ fn print(made: &Made, out: &mut Out) -> Result<(), Failure> {
     out.headline("Backup completed")?;
     out.line(&format!("  backup: {}", safe::text(&made.path.display().to_string())))?;
     let manifest = &made.manifest;
+    let files = (manifest.parts.is_empty()).then_some(manifest.pieces.len() as u64);
     for (name, figure) in [
-        ("entries", manifest.figures.entries),
-        ("bytes", manifest.bytes),
-        ("copied_bytes", made.copied_bytes),
-        ("files", manifest.pieces.len() as u64),
-        ("shared_files", made.shared_pieces),
+        ("entries", Some(manifest.figures.entries)),
+        ("bytes", Some(manifest.bytes)),
+        ("copied_bytes", Some(made.copied_bytes)),
+        ("files", files),
+        ("shared_files", Some(made.shared_pieces)),
     ] {
-        out.line(&format!("  {name}: {figure}"))?;
+        if let Some(figure) = figure {
+            out.line(&format!("  {name}: {figure}"))?;
+        }
     }
-    Ok(())
+    part::print(&manifest.parts, "", out)
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use papyra::backup::{BackupState, Listed};
+use papyra::{
+    backup::{BackupState, Listed},
+    units::When,
+};
 use serde::Serialize;
 
-use super::place;
-use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session, when::When};
+use super::{part, place};
+use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session};
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -56,6 +59,7 @@ fn print(backups: &[Listed], with_titles: bool, out: &mut Out) -> Result<(), Fai
         }
         let entries = number(one.figures.as_ref().map(|figures| figures.entries));
         out.line(&row(&safe::text(&one.name), state, &entries, &number(one.bytes), &safe::text(&span)))?;
+        part::print(&one.parts, "  ", out)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod part;
 mod place;
 mod restore;
 mod verify;

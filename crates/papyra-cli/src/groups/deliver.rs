@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use papyra::{ConsumerGroups, Delivered, Delivery, Group, Kind, Log, MAX_BLOCK, PendingOptions, Position, SetAside};
+use papyra::{
+    ConsumerGroups, Delivered, Delivery, Group, Kind, Log, MAX_BLOCK, PendingOptions, Position, SetAside, units::When,
+};
 
 use super::{
     args::{ClaimArgs, ReadArgs},
     entries,
 };
-use crate::{args::Output, failure::Failure, inspect::Form, session::Session, when::When};
+use crate::{args::Output, failure::Failure, inspect::Form, session::Session};
 
 pub(super) async fn read(args: ReadArgs, log: &Log, session: &mut Session) -> Result<(), Failure> {
     let (groups, group, count) = (log.consumer_groups()?, args.of.group(), args.count as usize);

@@ -1,35 +1,12 @@
 //! `groups list`.
 
-use papyra::{ConsumerState, GroupState, Kind, Log};
-use serde::Serialize;
+use papyra::{
+    GroupState, Kind, Log,
+    document::{GroupFigures, Groups},
+};
 
 use super::args::ListArgs;
 use crate::{args::Output, console::Out, exit::ExitCode, failure::Failure, report, safe, session::Session};
-
-#[derive(Serialize)]
-struct Listing {
-    groups: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    kind: &'static str,
-    group: String,
-    pending: u64,
-    /// Null if the server cannot tell.
-    lag: Option<u64>,
-    last_delivered: Option<String>,
-    oldest_pending: Option<String>,
-    oldest_idle_seconds: Option<f64>,
-    consumers: Vec<Member>,
-}
-
-#[derive(Serialize)]
-struct Member {
-    consumer: String,
-    pending: u64,
-    idle_seconds: f64,
-}
 
 pub(super) async fn run(args: ListArgs, log: &Log, session: &mut Session) -> Result<(), Failure> {
     let groups = log.consumer_groups()?;
@@ -41,35 +18,15 @@ pub(super) async fn run(args: ListArgs, log: &Log, session: &mut Session) -> Res
     states.retain(|state| args.group.as_deref().is_none_or(|name| name == state.group.name()));
     match session.output() {
         Some(Output::Json) => {
-            let listing = Listing { groups: states.iter().map(Row::of).collect() };
-            let json = report::document("papyra.groups/1", ExitCode::Done, &listing)?;
+            let json = report::document("papyra.groups/1", ExitCode::Done, &Groups::these(&states))?;
             session.out.line(&json)
         }
-        Some(Output::Ndjson) => states.iter().try_for_each(|state| session.out.line(&super::json(&Row::of(state))?)),
+        Some(Output::Ndjson) => {
+            states.iter().try_for_each(|state| session.out.line(&super::json(&GroupFigures::of(state))?))
+        }
         Some(Output::Table) => table(&states, &mut session.out),
         None if session.out.is_terminal() => table(&states, &mut session.out),
         None => text(&states, &mut session.out),
-    }
-}
-
-impl Row {
-    fn of(state: &GroupState) -> Row {
-        Row {
-            kind: state.group.kind().as_str(),
-            group: state.group.name().to_owned(),
-            pending: state.pending,
-            lag: state.lag,
-            last_delivered: state.last_delivered.map(|position| position.to_string()),
-            oldest_pending: state.oldest_pending.map(|position| position.to_string()),
-            oldest_idle_seconds: state.oldest_idle.map(|idle| idle.as_secs_f64()),
-            consumers: state.consumers.iter().map(Member::of).collect(),
-        }
-    }
-}
-
-impl Member {
-    fn of(consumer: &ConsumerState) -> Member {
-        Member { consumer: consumer.name.clone(), pending: consumer.pending, idle_seconds: consumer.idle.as_secs_f64() }
     }
 }
 

@@ -1,15 +1,16 @@
 //! What `papyra inspect` can be asked.
 
-use clap::{Args, Subcommand};
-use papyra::{Kind, Position};
+use std::time::Duration;
 
-use super::filter::Filter;
-use crate::{
-    failure::Failure,
-    glob::{ActorGlob, Glob},
-    help,
-    when::When,
+use clap::{Args, Subcommand, ValueEnum, value_parser};
+use papyra::{
+    Kind, Position,
+    document::{ActorGlob, Filter, Glob},
+    incident::{StormRules, TopBy},
+    units::{When, parse_duration},
 };
+
+use crate::{failure::Failure, help};
 
 /// Read what the log holds: events, audits, dead letters
 #[derive(Debug, Args)]
@@ -39,7 +40,8 @@ pub(crate) enum What {
     /// Messages that could not be delivered
     #[command(
         after_help = help::after(
-            &["papyra inspect dead-letters --path facts.ndjson --target 'orders://*' --since 2h"],
+            &["papyra inspect dead-letters --path facts.ndjson --target 'orders://*' --since 2h",
+              "papyra inspect dead-letters --path facts.ndjson --top target --since 2h"],
             &[help::OF_A_LOG]
         )
     )]
@@ -47,6 +49,15 @@ pub(crate) enum What {
     /// The newest audit, and how many facts of which kind there are
     #[command(after_help = help::after(&["papyra inspect summary --path facts.ndjson"], &[help::OF_A_LOG]))]
     Summary(SummaryArgs),
+    /// What happens again and again in a short time: crash loops, restart storms, dead-letter storms
+    #[command(
+        after_help = help::after(
+            &["papyra inspect storms --path facts.ndjson --since 1d",
+              "papyra inspect storms --path facts.ndjson --window 10m --crashes 3"],
+            &[help::OF_A_LOG]
+        )
+    )]
+    Storms(StormsArgs),
 }
 
 /// Which entries, whatever their kind.
@@ -116,6 +127,74 @@ pub(crate) struct DeadLettersArgs {
     /// Only messages of such types
     #[arg(long, value_name = "GLOB")]
     pub(crate) message_type: Vec<String>,
+    /// Count instead of listing: the targets, types or reasons with the most; --limit says how many [default: 10]
+    #[arg(long, value_name = "BY", ignore_case = true, conflicts_with_all = ["follow", "reverse"])]
+    pub(crate) top: Option<By>,
+}
+
+/// What dead letters are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// Whom they were for.
+    Target,
+    /// The type of the message.
+    Type,
+    /// Why they were not delivered.
+    Why,
+}
+
+impl From<By> for TopBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Target => TopBy::Target,
+            By::Type => TopBy::Type,
+            By::Why => TopBy::Why,
+        }
+    }
+}
+
+/// What is a storm.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StormsArgs {
+    #[command(flatten)]
+    pub(crate) span: Span,
+    /// Only of such actors; local:1 and local://1 are the same
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) actor: Vec<String>,
+    /// So much within this time is a storm, which lasts until it was calm for so long
+    #[arg(long, value_name = "D", default_value = "1m", value_parser = window)]
+    pub(crate) window: Duration,
+    /// So many crashes or failed starts, of one actor or of several, for the same reason
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) crashes: u64,
+    /// So many restarts of one actor
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) restarts: u64,
+    /// So many lost messages of one type to one actor, for the same reason
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) dead_letters: u64,
+}
+
+/// A time that is longer than nothing.
+pub(crate) fn window(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|error| error.to_string())? {
+        Duration::ZERO => Err("no time is too short for anything to happen".to_owned()),
+        window => Ok(window),
+    }
+}
+
+impl StormsArgs {
+    pub(crate) fn rules(&self) -> StormRules {
+        let mut rules = StormRules::default();
+        rules.window = self.window;
+        (rules.crashes, rules.restarts, rules.dead_letters) = (self.crashes, self.restarts, self.dead_letters);
+        rules
+    }
+
+    pub(crate) fn filter(&self) -> Filter {
+        let actors = self.actor.iter().map(|pattern| ActorGlob::new(pattern)).collect();
+        Filter { actors, ..Filter::default() }
+    }
 }
 
 /// What to sum up.
@@ -146,10 +225,18 @@ impl What {
             What::Events(args) => (Kind::Event, &args.range, &args.event_type, &args.actor),
             What::Audits(args) => (Kind::Audit, &args.range, &[], &[]),
             What::DeadLetters(args) => (Kind::DeadLetter, &args.range, &args.message_type, &args.target),
-            What::Summary(_) => return None,
+            What::Summary(_) | What::Storms(_) => return None,
         };
         let actors = actors.iter().map(|pattern| ActorGlob::new(pattern)).collect();
         Some((kind, range, Filter { types: globs(types), actors, ..Filter::default() }))
+    }
+
+    /// By what dead letters are to be counted instead of being listed.
+    pub(crate) fn top(&self) -> Option<TopBy> {
+        match self {
+            What::DeadLetters(args) => args.top.map(TopBy::from),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use papyra::{Log, Order, Position};
 
 use super::{
     form::Form,
-    listing::{Wanted, is_missing, print_newest, read, tell_skipped},
+    listing::{Wanted, is_missing, print_newest, read, tell_gaps},
 };
 use crate::{exit::ExitCode, failure::Failure, session::Session};
 
@@ -60,7 +60,7 @@ async fn present(
                 form.print(&entry, &mut session.out)?;
             }
         }
-        tell_skipped(session, entries.skipped());
+        tell_gaps(session, &entries);
         return Ok(());
     };
     print_newest(log, wanted, limit, Some(here), form, session).await

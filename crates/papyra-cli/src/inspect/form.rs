@@ -1,9 +1,9 @@
 //! How entries are printed, one after another.
 
-use papyra::{Entry, Kind};
+use papyra::{Entry, Kind, document, units::When};
 
-use super::{document, table, text};
-use crate::{args::Output, console::Out, failure::Failure, when::When};
+use super::{table, text};
+use crate::{args::Output, console::Out, failure::Failure};
 
 /// The printer of one listing.
 pub(crate) struct Form {
@@ -46,9 +46,9 @@ impl Form {
             }
             Shape::Json => {
                 out.raw(if first { "[\n" } else { ",\n" })?;
-                out.raw(&document::object(entry))
+                out.raw(&document::entry(entry))
             }
-            Shape::Ndjson => out.line(&document::object(entry)),
+            Shape::Ndjson => out.line(&document::entry(entry)),
         }
     }
 

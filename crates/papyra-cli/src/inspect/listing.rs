@@ -1,8 +1,8 @@
 //! `inspect events|audits|dead-letters`: which entries are read, in which order, up to where.
 
-use papyra::{Entry, EntryStream, ErrorKind, Log, Order, Position, ReadOptions};
+use papyra::{Entry, EntryStream, ErrorKind, Log, Order, Position, ReadOptions, document::Filter};
 
-use super::{args::What, filter::Filter, follow, form::Form};
+use super::{args::What, follow, form::Form};
 use crate::{args::Output, exit::ExitCode, failure::Failure, session::Session};
 
 /// How many bytes of entries are held at once, as they stand in the log; in memory they take a few times as much.
@@ -47,7 +47,7 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
                     left -= 1;
                 }
             }
-            tell_skipped(session, entries.skipped());
+            tell_gaps(session, &entries);
         }
         (Some(limit), false) => print_newest(&log, &wanted, limit, None, &mut form, session).await?,
         (None, false) => {
@@ -58,7 +58,7 @@ pub(crate) async fn run(what: What, session: &mut Session) -> Result<ExitCode, F
                     form.print(&entry, &mut session.out)?;
                 }
             }
-            tell_skipped(session, entries.skipped());
+            tell_gaps(session, &entries);
         }
     }
     // Who asked for nothing is not told that there is nothing.
@@ -121,11 +121,19 @@ pub(super) async fn print_newest(
     for entry in held.iter().rev() {
         form.print(entry, &mut session.out)?;
     }
-    tell_skipped(session, entries.skipped());
+    tell_gaps(session, &entries);
     Ok(())
 }
 
-/// A read that met damage went on, but not in silence.
+/// What a read did not give it passed over, but not in silence.
+pub(crate) fn tell_gaps(session: &Session, entries: &EntryStream) {
+    tell_skipped(session, entries.skipped());
+    if entries.is_overtaken() {
+        session.notes.warning("note: the log was compacted while it was read; facts that were dropped meanwhile may be missing in between");
+    }
+}
+
+/// Damage that a read met.
 pub(crate) fn tell_skipped(session: &Session, skipped: u64) {
     if skipped > 0 {
         session.notes.warning(&format!("skipped {skipped} damaged lines, run papyra persistence scan"));

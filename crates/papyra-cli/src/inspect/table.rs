@@ -1,9 +1,9 @@
 //! Entries as aligned columns. They are streamed, so the widths are given beforehand; a longer cell pushes the rest of its row.
 
-use papyra::{Entry, Fact, Kind};
+use papyra::{Entry, Fact, Kind, units::When};
 
 use super::text::{count, name};
-use crate::{safe, when::When};
+use crate::safe;
 
 /// The width of a time, whatever the zone.
 const TIME: (&str, usize) = ("TIME", When::WIDTH);

@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use clap::Args;
-use papyra::{ErrorKind, Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule};
+use papyra::{ErrorKind, Kind, Log, MetricsSnapshot, ReadOptions, Retention, Rule, document::Figures};
 use serde::Serialize;
 
 use crate::{
-    args::Output, exit::ExitCode, failure::Failure, metrics::figures::Figures, parts::Unread, report, safe,
-    session::Session,
+    args::Output, exit::ExitCode, failure::Failure, metrics::figures, parts::Unread, report, safe, session::Session,
 };
 
 /// What to look at.
@@ -89,7 +88,7 @@ pub(super) async fn run(args: InspectArgs, mut session: Session) -> Result<ExitC
         figures: if args.show_metrics { Some(Figures::of(&log).await?) } else { None },
         metrics: args.show_metrics.then(|| log.metrics()),
     };
-    let verdict = found.figures.as_ref().map_or(ExitCode::Done, Figures::verdict).max(unread.verdict());
+    let verdict = found.figures.as_ref().map_or(ExitCode::Done, figures::verdict).max(unread.verdict());
     if matches!(session.output(), Some(Output::Json | Output::Ndjson)) {
         let json = report::document("papyra.inspect/1", verdict, &found)?;
         session.out.line(&json)?;
@@ -176,9 +175,9 @@ fn lines(found: &Found) -> Vec<String> {
         let capped = if found.capped.contains(&kind.as_str()) { " (capped)" } else { "" };
         lines.push(format!("{kind}s_sampled: {count}{capped}"));
     }
-    if let Some(figures) = &found.figures {
+    if let Some(of_log) = &found.figures {
         // The backend stands above.
-        lines.extend(figures.lines().into_iter().filter(|line| !line.starts_with("backend: ")));
+        lines.extend(figures::lines(of_log).into_iter().filter(|line| !line.starts_with("backend: ")));
     }
     if let Some(metrics) = &found.metrics {
         lines.push("counters: of this process only".to_owned());

@@ -89,10 +89,7 @@ pub(super) async fn run(args: RecoverArgs, mut session: Session) -> Result<ExitC
     let (outcomes, found) = match recovered {
         Err(error) if error.kind() == ErrorKind::NotFound => (vec![Some(Outcome::NoLog)], None),
         // It was looked at, and it is beyond recovery: a log of a newer version, say.
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
-            session.notes.failure(&error.into());
-            return Err(Failure::Told(ExitCode::NotRecovered));
-        }
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Err(Failure::Ended(ExitCode::NotRecovered, error)),
         recovered => recovered.map(|(outcomes, report)| (outcomes, Some(report)))?,
     };
     let outcome = outcomes.iter().copied().flatten().max().unwrap_or(Outcome::NoLog);

@@ -1,23 +1,24 @@
 //! `papyra timeline ACTOR`: one actor's life, and the messages that missed it.
 
-mod life;
 mod moment;
 
 use clap::Args;
-use papyra::{Entry, ReadOptions};
+use papyra::{
+    Entry, ReadOptions,
+    document::{self, Life},
+    units::When,
+};
 
-use self::life::Life;
 use crate::{
     args::Output,
     console::Out,
     exit::ExitCode,
     failure::Failure,
     help,
-    inspect::{Span, document, tell_skipped},
+    inspect::{Span, tell_gaps},
     parts::Unread,
     report,
     session::Session,
-    when::When,
 };
 
 /// One actor's life: starts, crashes with their reasons, restarts, stops, and the dead letters around them
@@ -82,7 +83,7 @@ pub(crate) async fn run(args: TimelineArgs, mut session: Session) -> Result<Exit
         Shape::Table(_) | Shape::Text => session.out.line(&life.in_words(&when))?,
     }
     session.out.flush()?;
-    tell_skipped(&session, skipped);
+    tell_gaps(&session, &entries);
     unread.tell(&session.notes);
     Ok(unread.verdict())
 }
@@ -106,9 +107,9 @@ impl Shape<'_> {
             Shape::Json => {
                 out.raw(if first { JSON_BEGINS } else { "," })?;
                 out.raw("\n")?;
-                out.raw(&document::object(entry))
+                out.raw(&document::entry(entry))
             }
-            Shape::Ndjson => out.line(&document::object(entry)),
+            Shape::Ndjson => out.line(&document::entry(entry)),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use papyra::{Entry, Event, Fact};
+use papyra::{Entry, Event, Fact, document::safe, units::When};
 use serde_json::{Map, Value};
 
-use crate::{console::Out, failure::Failure, inspect::name, safe, when::When};
+use crate::{console::Out, failure::Failure, inspect::name};
 
 /// The members of a payload that say most, in the order in which they are told.
 const TELLING: [&str; 5] = ["generation", "error", "reason", "how", "location"];

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::lab::{Lab, Running, event, events};
+use crate::lab::{Lab, Running, event, events, finish};
 
 #[track_caller]
 fn create(lab: &Lab) -> String {
@@ -173,4 +173,25 @@ fn a_plain_copy_of_a_live_log_is_readable_after_recovery() {
         let expected = if cut < 2 { 4 } else { 3 };
         assert_eq!(facts(&lab, "copy.ndjson").lines().count(), expected, "{cut} bytes cut");
     }
+}
+
+#[test]
+fn a_path_need_be_no_text() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let lab = Lab::with(&events(1..=3));
+    let [log, backups, restored] = [&b"facts\xff.ndjson"[..], b"backups\xff", b"new\xff.ndjson"].map(OsStr::from_bytes);
+    fs::rename(lab.path("facts.ndjson"), lab.path(".").join(log)).unwrap();
+    let run = |args: &[&OsStr]| {
+        let mut command = lab.command(&["backup"]);
+        command.args(args).args(["-o", "json"]);
+        let run = finish(command, b"");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.json()
+    };
+    let flag = OsStr::new;
+    let made = run(&[flag("create"), flag("--path"), log, flag("--to"), backups]);
+    assert!(made["path"].as_str().unwrap().contains("backups\u{fffd}"), "{made}");
+    run(&[flag("verify"), backups]);
+    run(&[flag("restore"), backups, flag("--to"), restored]);
+    assert!(lab.path(".").join(restored).is_file());
 }

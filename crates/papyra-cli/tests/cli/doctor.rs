@@ -164,6 +164,8 @@ fn a_log_of_a_newer_version_is_refused_and_not_recovered() {
         assert_eq!(check(&lab, door, &[]).code, Some(1));
         let run = check(&lab, door, &["--mode", "recover"]);
         assert_eq!(run.code, Some(code), "{run:?}");
+        let run = check(&lab, door, &["--mode", "recover", "-o", "json"]);
+        assert_eq!((run.json()["exit"].as_i64(), run.code), (Some(code.into()), Some(code)), "{run:?}");
         assert_eq!(lab.read("facts.ndjson"), NEWER.as_bytes());
     }
 }

@@ -42,8 +42,11 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
             lab.run(&["persistence", "compact", "--max-records", "1", "--path", "missing.ndjson"], "").code,
             lab.run(&["backup", "create", "--to", "backups", "--path", "missing.ndjson"], "").code,
         ],
-        // Nothing of this version speaks to a server, but a check may be given too little time.
-        ExitCode::Unavailable => vec![stubborn::run_silent(&["doctor", "run", "--timeout", "1ms"])],
+        ExitCode::Unavailable => vec![
+            stubborn::run_silent(&["doctor", "run", "--timeout", "1ms"]),
+            // Nobody listens at this port: only root could, and has no reason to.
+            lab.run(&["metrics", "persistence", "--url", "http://127.0.0.1:1"], "").code,
+        ],
         // We know of no bug of ours; a backend with one is as good.
         ExitCode::Internal => vec![stubborn::run_broken(&["persistence", "scan"])],
         ExitCode::CannotCreate => {
@@ -94,8 +97,9 @@ fn provoke(code: ExitCode) -> Vec<Option<i32>> {
                 lab.run(&["backup", "restore", "backups", "--to", "new.ndjson"], "").code,
             ]
         }
-        // Thresholds come with later commands; 4 has no meaning yet.
-        ExitCode::Reserved | ExitCode::Threshold => Vec::new(),
+        ExitCode::Threshold => vec![lab.on_log(&["doctor", "check", "--max-age-of-last", "1s"]).code],
+        // It has no meaning yet.
+        ExitCode::Reserved => Vec::new(),
         other => panic!("{other:?} is in the table and not in this test"),
     }
 }
@@ -126,7 +130,7 @@ fn a_typo_never_looks_like_a_damaged_log() {
         &["inspect", "events", "--since", "soon", "--path", "facts.ndjson"],
         &["inspect", "events", "--tz", "Atlantis/Capital", "--path", "facts.ndjson"],
         &["inspect", "events", "--after", "x", "--path", "facts.ndjson"],
-        &["inspect", "events", "--follow", "-o", "json", "--path", "facts.ndjson"],
+        &["inspect", "events", "--follow", "--limit", "x", "--path", "facts.ndjson"],
         &["persistence", "scan", "--path"],
         &["persistence", "scan", "--path", ""],
         &["persistence", "scan", "--path", "a", "--url", "json:b"],
@@ -139,4 +143,34 @@ fn a_typo_never_looks_like_a_damaged_log() {
         assert_eq!(run.code, Some(64), "{args:?} {run:?}");
         assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{args:?} {run:?}");
     }
+}
+
+#[test]
+fn who_asks_for_json_gets_a_document_of_a_failure_too() {
+    let lab = Lab::damaged();
+    for (args, exit) in [
+        (&["persistence", "scan", "--path", "missing.ndjson"] as &[&str], 66),
+        (&["persistence", "compact", "--max-records", "1", "--path", "facts.ndjson"], 2),
+        (&["persistence", "recover", "--mode", "quarantine", "--path", "facts.ndjson"], 78),
+        (&["inspect", "events", "--path", "missing.ndjson"], 66),
+        (&["inspect", "events", "--since", "soon", "--path", "facts.ndjson"], 64),
+        (&["inspect", "summary", "--url", "json:facts.ndjson?durabilty=synced"], 78),
+        (&["timeline", "local://1", "--path", "missing.ndjson"], 66),
+        (&["metrics", "persistence", "--path", "missing.ndjson"], 66),
+        (&["backup", "verify", "missing"], 66),
+    ] {
+        let run = lab.run(&[args, &["-o", "json"]].concat(), "");
+        assert_eq!(run.code, Some(exit), "{run:?}");
+        let told = run.json();
+        assert_eq!((&told["schema"], &told["ok"]), (&"papyra.error/1".into(), &false.into()), "{run:?}");
+        assert_eq!(told["exit"], exit);
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(run.stderr.contains(&format!("error: {message}")), "{run:?}");
+        // As lines of facts it would be taken for one.
+        let run = lab.run(&[args, &["-o", "ndjson"]].concat(), "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(exit), ""), "{run:?}");
+    }
+    // What was printed already is not made worse.
+    let run = lab.on_log(&["persistence", "scan", "-o", "json"]);
+    assert_eq!((run.code, run.json()["schema"].as_str()), (Some(2), Some("papyra.scan/1")));
 }

@@ -89,3 +89,18 @@ fn help_about_a_command_is_its_help() {
 fn the_version_is_told() {
     assert_eq!(Lab::new().run(&["--version"], "").lines(), [format!("papyra {}", env!("CARGO_PKG_VERSION"))]);
 }
+
+#[test]
+fn help_is_readable_whatever_the_surroundings_say_of_the_terminal() {
+    let lab = Lab::new();
+    let help = |columns: &str| {
+        let mut command = lab.command(&["inspect", "events", "--help"]);
+        command.env("COLUMNS", columns);
+        let run = finish(command, b"");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.stdout
+    };
+    assert_eq!(help("0"), help("100"));
+    assert_ne!(help("40"), help("100"), "a narrow terminal gets narrow lines");
+    assert!(help("40").lines().count() < 400);
+}

@@ -278,3 +278,65 @@ fn a_report_does_not_replace_a_part() {
     let run = lab.run(&["persistence", "scan", "--report", "audits.ndjson"], "");
     assert_eq!(run.code, Some(64), "{run:?}");
 }
+
+#[test]
+fn all_parts_are_one_backup_and_come_back_as_one_log() {
+    let lab = filled();
+    let made = lab.run(&["backup", "create", "--to", "backups"], "");
+    let lines: Vec<&str> = made.lines();
+    assert_eq!((lines[0], lines[2]), ("Backup completed", "  entries: 6"), "{made:?}");
+    let parts: Vec<&&str> = lines.iter().filter(|line| line.starts_with("part ")).collect();
+    assert!(parts[0].starts_with("part event, dead_letter: json:/") && parts[0].contains("facts.ndjson (3 entries, "));
+    assert!(parts[1].starts_with("part audit: json:/") && parts[1].contains("audits.ndjson (3 entries, "), "{parts:?}");
+    let listed = lab.run(&["backup", "list", "backups"], "");
+    assert_eq!(listed.lines().len(), 3, "{listed:?}");
+    assert!(lab.run(&["backup", "verify", "backups"], "").lines()[0].contains("(6 entries, "));
+
+    let (_, restored) = in_json(&lab, &["backup", "restore", "backups", "--to", "restored"]);
+    assert_eq!(restored["parts"][1]["scan"]["log"], "json:restored/audit.ndjson");
+    lab.write("restored.toml", restored["configuration"].as_str().unwrap());
+    for kind in ["events", "audits"] {
+        let list = ["inspect", kind, "-o", "ndjson"];
+        let now = lab.run(&[&list[..], &["--config", "restored.toml"]].concat(), "");
+        assert_eq!(now.lines(), lab.run(&list, "").lines());
+    }
+    let text = lab.run(&["backup", "restore", "backups", "--to", "again"], "");
+    let (_, configuration) = text.stdout.split_once("# papyra.toml\n").unwrap();
+    assert_eq!(configuration.replace("again", "restored"), restored["configuration"].as_str().unwrap());
+}
+
+#[test]
+fn a_backup_of_parts_is_not_restored_over_anything_nor_where_it_has_no_room() {
+    let lab = filled();
+    lab.run(&["backup", "create", "--to", "backups"], "").lines();
+    lab.write("file", "mine");
+    for (to, code) in [("file", 73), ("backups", 73), ("json:new.ndjson", 64)] {
+        let run = lab.run(&["backup", "restore", "backups", "--to", to], "");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{to}: {run:?}");
+        assert!(run.stderr.contains("cure: "), "{run:?}");
+    }
+    let name = lab.run(&["backup", "list", "backups", "-o", "json"], "").json()["backups"][0]["name"].to_string();
+    let part = format!("backups/{}/audit", name.trim_matches('"'));
+    lab.run(&["backup", "restore", &part, "--to", "new.ndjson"], "").lines();
+    assert_eq!(lab.run(&["inspect", "audits", "--path", "new.ndjson"], "").lines().len(), 3);
+    damage(&lab, &format!("{part}/data/audits.ndjson"), "\"total_actors\":4", "\"total_actors\":5");
+    let verified = lab.run(&["backup", "verify", "backups"], "");
+    assert_eq!(verified.code, Some(6), "{verified:?}");
+    assert!(verified.stdout.contains("\n- audit/data/audits.ndjson: its checksum is wrong"), "{verified:?}");
+    let refused = lab.run(&["backup", "restore", "backups", "--to", "elsewhere"], "");
+    assert_eq!(refused.code, Some(6), "{refused:?}");
+    assert!(!lab.path("elsewhere").exists());
+}
+
+#[test]
+fn a_backup_of_parts_does_not_lie_in_one_of_them() {
+    let lab = configured(["json:facts.ndjson", "rotating:audits"]);
+    lab.run(&["append"], facts(1..=4)).lines();
+    let run = lab.run(&["backup", "create", "--to", "audits/backups"], "");
+    assert_eq!(run.code, Some(64), "{run:?}");
+    // Dead letters are with the events: a part without a log is one that has a place of its own.
+    lab.write("papyra.toml", "url = \"json:facts.ndjson\"\n[kind.dead_letter]\nurl = \"json:dead.ndjson\"\n");
+    let run = lab.run(&["backup", "create", "--to", "backups"], "");
+    assert!(run.lines().iter().any(|line| line.starts_with("part dead_letter: json:dead.ndjson (not in the backup: ")));
+    assert!(run.stderr.contains("note: part dead_letter: "), "{run:?}");
+}

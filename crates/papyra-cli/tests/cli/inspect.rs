@@ -204,3 +204,16 @@ fn a_limit_of_many_entries_prints_the_same_as_all_of_them() {
     assert_eq!(lab.run(&["append", "--path", "facts.ndjson"], event(20_001)).code, Some(0));
     assert!(follow.line().contains("Event20001"));
 }
+
+#[test]
+fn a_log_of_many_segments_is_read_with_few_descriptors() {
+    let lab = Lab::new();
+    for n in 1..=40 {
+        lab.run(&["append", "--url", "rotating:log?segment_records=1"], event(n)).lines();
+    }
+    let mut shell = Command::new("sh");
+    lab.settle(&mut shell);
+    shell.args(["-c", "ulimit -n 24 && exec papyra inspect events --path log"]);
+    let run = finish(shell, b"");
+    assert_eq!((run.lines().len(), run.stderr.as_str()), (40, ""), "{run:?}");
+}

@@ -1,4 +1,4 @@
-//! Damage of every kind: found, survived by every sound fact, and mended.
+//! Damage of every kind, to a log of one file and to one of several: found, survived by every sound fact, and mended.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,14 +7,21 @@ use std::{
 };
 
 use papyra::{
-    Audit, DeadLetter, Event, Fact, FileConfig, FileLog, Log, Payload, ReadOptions, RecoveryConfig, ScanOptions, Why,
+    Audit, DeadLetter, Event, Fact, FileConfig, FileLog, Log, Payload, ReadOptions, RecoveryConfig, Rotation,
+    ScanOptions, Why,
 };
 
-use crate::{chance::Chance, damager, effort::count, lab::Lab};
+use crate::{
+    chance::Chance,
+    damager::{self, Files},
+    effort::count,
+    lab::{Kind, Lab},
+};
 
 /// A log of facts of every kind, and what each of its lines says.
 struct Specimen {
-    bytes: Vec<u8>,
+    kind: Kind,
+    files: Files,
     /// The fact of each sealed line, by the line without its newline.
     facts: HashMap<Vec<u8>, (u64, Fact)>,
     order: BTreeMap<u64, Vec<u8>>,
@@ -32,23 +39,32 @@ fn fact(n: u64) -> Fact {
     }
 }
 
-fn log(lab: &Lab) -> Log {
-    Log::new(FileLog::new(FileConfig::new(lab.log())))
+/// A specimen fills several segments of these sizes, in bytes: it is appended fact by fact.
+const SMALL: u64 = 1 << 10;
+const LARGE: u64 = 3 << 10;
+
+fn log(lab: &Lab, segment_bytes: u64) -> Log {
+    let config = match lab.kind() {
+        Kind::File => FileConfig::new(lab.home()),
+        _ => FileConfig::rotating(lab.home()).with_rotation(Rotation::default().with_segment_bytes(segment_bytes)),
+    };
+    Log::new(FileLog::new(config))
 }
 
-async fn specimen(facts: u64) -> Specimen {
-    let lab = Lab::new();
-    let log = log(&lab);
+async fn specimen(kind: Kind, facts: u64, segment_bytes: u64) -> Specimen {
+    let lab = Lab::of(kind);
+    let log = log(&lab, segment_bytes);
     for n in 0..facts {
         log.append(&[fact(n)]).await.unwrap();
     }
     log.close().await.unwrap();
-    let bytes = lab.bytes();
+    let files = lab.files();
+    assert!(kind == Kind::File || files.len() > 1, "one segment is a log of one file");
     let entries = log.read(ReadOptions::oldest_first()).collect().await.unwrap();
     assert_eq!(entries.len() as u64, facts);
-    let lines = bytes.split(|byte| *byte == b'\n').skip(1);
-    let mut specimen = Specimen { bytes: bytes.clone(), facts: HashMap::new(), order: BTreeMap::new() };
-    for (line, entry) in lines.zip(entries) {
+    let lines = files.iter().flat_map(|(_, bytes)| bytes.split(|byte| *byte == b'\n').skip(1));
+    let mut specimen = Specimen { kind, files: files.clone(), facts: HashMap::new(), order: BTreeMap::new() };
+    for (line, entry) in lines.filter(|line| !line.is_empty()).zip(entries) {
         let seq = entry.position.seq().unwrap();
         specimen.facts.insert(line.to_vec(), (seq, entry.fact));
         specimen.order.insert(seq, line.to_vec());
@@ -57,13 +73,11 @@ async fn specimen(facts: u64) -> Specimen {
 }
 
 impl Specimen {
-    /// The numbers of the facts whose whole line, with its newline, still stands in these bytes.
-    fn untouched(&self, bytes: &[u8]) -> Vec<u64> {
-        let mut found: Vec<u64> = bytes
-            .split_inclusive(|byte| *byte == b'\n')
-            .filter_map(|line| self.facts.get(line.strip_suffix(b"\n")?))
-            .map(|(seq, _)| *seq)
-            .collect();
+    /// The numbers of the facts whose whole line, with its newline, still stands in these files.
+    fn untouched(&self, files: &Files) -> Vec<u64> {
+        let lines = files.iter().flat_map(|(_, bytes)| bytes.split_inclusive(|byte| *byte == b'\n'));
+        let mut found: Vec<u64> =
+            lines.filter_map(|line| self.facts.get(line.strip_suffix(b"\n")?)).map(|(seq, _)| *seq).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -72,6 +86,25 @@ impl Specimen {
     fn holds(&self, seq: u64, fact: &Fact) -> bool {
         self.order.get(&seq).is_some_and(|line| self.facts[line].1 == *fact)
     }
+
+    /// What was damaged back, and a log that was cut exactly between two lines or two files, nobody can see.
+    fn looks_whole(&self, mut damaged: &[(String, Vec<u8>)]) -> bool {
+        while let [before @ .., (_, newest)] = damaged
+            && !before.is_empty()
+            && is_unborn(newest)
+        {
+            damaged = before;
+        }
+        let Some(((name, newest), before)) = damaged.split_last() else { return true };
+        let Some((own_name, own)) = self.files.get(before.len()) else { return false };
+        let is_cut = newest.is_empty() || newest.ends_with(b"\n");
+        self.files.starts_with(before) && name == own_name && own.starts_with(newest) && is_cut
+    }
+}
+
+/// What an interrupted rotation leaves of the newest file: less than a header, and nothing that was acknowledged.
+fn is_unborn(bytes: &[u8]) -> bool {
+    bytes.len() <= 300 && !bytes.contains(&b'\n')
 }
 
 /// What a reader gets: the numbers of our facts; `false` for one that neither log ever held.
@@ -94,56 +127,91 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn every_single_flipped_bit_is_found_and_costs_at_most_the_facts_it_touches() {
+    every_bit_is_flipped(Kind::File, count(8, 60));
+}
+
+#[test]
+fn every_single_flipped_bit_of_segments_is_found_and_costs_at_most_the_facts_it_touches() {
+    every_bit_is_flipped(Kind::Segments, count(8, 60));
+}
+
+fn every_bit_is_flipped(kind: Kind, facts: u64) {
     runtime().block_on(async {
-        let ours = specimen(count(8, 60)).await;
-        let lab = Lab::new();
-        fs::write(lab.log(), &ours.bytes).unwrap();
-        let file = File::options().write(true).open(lab.log()).unwrap();
-        let log = log(&lab);
-        for (at, byte) in ours.bytes.iter().enumerate() {
-            for bit in 0..8 {
-                file.write_all_at(&[byte ^ (1 << bit)], at as u64).unwrap();
-                let found = log.scan(ScanOptions::default()).await.unwrap();
-                assert!(!found.is_clean(), "bit {bit} of byte {at} can change unseen");
-                let seqs = read(&log, &ours, None).await.unwrap_or_else(|e| panic!("bit {bit} of byte {at}: {e}"));
-                // A flipped newline joins two lines; both are still found in the one.
-                assert!(
-                    seqs.len() + 1 >= ours.facts.len(),
-                    "bit {bit} of byte {at} costs more than one fact: {seqs:?}"
-                );
-                assert!(seqs.is_sorted_by(|a, b| a < b), "bit {bit} of byte {at}: {seqs:?}");
+        let ours = specimen(kind, facts, SMALL).await;
+        let lab = Lab::of(kind);
+        lab.put(&ours.files);
+        let log = log(&lab, SMALL);
+        let mut flips = 0;
+        for (name, bytes) in &ours.files {
+            let file = File::options().write(true).open(lab.beside(name)).unwrap();
+            for (at, byte) in bytes.iter().enumerate() {
+                for bit in 0..8 {
+                    file.write_all_at(&[byte ^ (1 << bit)], at as u64).unwrap();
+                    let flip = || format!("bit {bit} of byte {at} of {name}");
+                    let found = log.scan(ScanOptions::default()).await.unwrap();
+                    assert!(!found.is_clean(), "{} can change unseen", flip());
+                    let seqs = read(&log, &ours, None).await.unwrap_or_else(|error| panic!("{}: {error}", flip()));
+                    // A flipped newline joins two lines; both are still found in the one.
+                    assert!(seqs.len() + 1 >= ours.facts.len(), "{} costs more than one fact: {seqs:?}", flip());
+                    assert!(seqs.is_sorted_by(|a, b| a < b), "{}: {seqs:?}", flip());
+                    flips += 1;
+                }
+                file.write_all_at(&[*byte], at as u64).unwrap();
             }
-            file.write_all_at(&[*byte], at as u64).unwrap();
         }
-        println!("{} flips of {} facts", ours.bytes.len() * 8, ours.facts.len());
+        assert!(log.scan(ScanOptions::default()).await.unwrap().is_clean(), "all was put back");
+        println!("{kind:?}: {flips} flips of {} facts in {} files", ours.facts.len(), ours.files.len());
     });
 }
 
 #[test]
 fn damage_of_every_kind_is_reported_survived_and_mended() {
-    let mut chance = Chance::begin("damage");
+    damaged_at_random(Kind::File);
+}
+
+#[test]
+fn damage_of_every_kind_to_segments_is_reported_survived_and_mended() {
+    damaged_at_random(Kind::Segments);
+}
+
+fn damaged_at_random(kind: Kind) {
+    let mut chance = Chance::begin(&format!("damage::{kind:?}"));
     runtime().block_on(async {
-        let (ours, other) = (specimen(60).await, specimen(40).await);
-        for case in 0..count(300, 10_000) {
-            let mut damaged = ours.bytes.clone();
-            let kinds: Vec<&str> =
-                (0..chance.between(1, 5)).map(|_| damager::damage(&mut damaged, &other.bytes, &mut chance)).collect();
+        let (ours, other) = (specimen(kind, 60, LARGE).await, specimen(Kind::File, 40, LARGE).await);
+        let foreign = &other.files[0].1;
+        let mut undone = 0;
+        let cases = count(300, 10_000);
+        for case in 0..cases {
+            let mut damaged = ours.files.clone();
+            let mut kinds = Vec::new();
+            for _ in 0..chance.between(1, 5) {
+                // Whole files are lost, copied and exchanged only where there are several.
+                kinds.push(match kind != Kind::File && chance.below(3) == 0 {
+                    true => damager::damage_files(&mut damaged, foreign, &mut chance).to_owned(),
+                    false => {
+                        let at = chance.below(damaged.len());
+                        let (name, bytes) = &mut damaged[at];
+                        format!("{} in {name}", damager::damage(bytes, foreign, &mut chance))
+                    }
+                });
+            }
             let name = format!("case {case}: {kinds:?}");
-            mend(&name, &ours, &other, &damaged).await;
+            undone += u64::from(!mend(&name, &ours, &other, &damaged).await);
         }
+        println!("{kind:?}: {cases} cases, {undone} of them nobody can see");
+        assert!(undone * 4 < cases, "too little was damaged to prove anything");
     });
 }
 
-async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &[u8]) {
-    let lab = Lab::new();
-    fs::write(lab.log(), damaged).unwrap();
-    let log = log(&lab);
+/// Finds and mends damage; `false` if nobody can see it.
+async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &Files) -> bool {
+    let lab = Lab::of(ours.kind);
+    lab.put(damaged);
+    let log = log(&lab, LARGE);
     let found = log.scan(ScanOptions::deep()).await.unwrap();
-    // What was damaged back, and a log that was cut exactly between two lines, nobody can see.
-    let looks_whole = ours.bytes.starts_with(damaged) && damaged.ends_with(b"\n");
     if found.is_clean() {
-        assert!(looks_whole || damaged.is_empty(), "{name}: not reported");
-        return;
+        assert!(ours.looks_whole(damaged), "{name}: not reported");
+        return false;
     }
     let untouched = ours.untouched(damaged);
     let seqs = read(&log, ours, Some(other)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -154,8 +222,11 @@ async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &[u8]) {
     let report = log.recover(&RecoveryConfig::quarantine(&evidence)).await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
     let after = report.after.unwrap_or_else(|| panic!("{name}: nothing was done"));
     assert!(after.is_clean(), "{name}: {:?}", after.anomalies);
-    assert_eq!(fs::read(&report.quarantined[0]).unwrap(), damaged, "{name}: the evidence is not the original");
-    let mended = lab.bytes();
+    let mended = lab.files();
+    let copies: Vec<Vec<u8>> = report.quarantined.iter().map(|copy| fs::read(copy).unwrap()).collect();
+    for (file, bytes) in damaged.iter().filter(|file| !mended.contains(file)) {
+        assert!(is_unborn(bytes) || copies.contains(bytes), "{name}: the evidence lacks the original of {file}");
+    }
     let kept = ours.untouched(&mended);
     // Two logs have a fact of one number: the first stays, and the evidence holds both.
     let contested = other.untouched(damaged);
@@ -165,14 +236,15 @@ async fn mend(name: &str, ours: &Specimen, other: &Specimen, damaged: &[u8]) {
     assert!(seqs.is_sorted_by(|a, b| a < b), "{name}: after recovery: {seqs:?}");
 
     // The same damage is mended the same way, and what is mended stays as it is.
-    let again = Lab::new();
-    fs::write(again.log(), damaged).unwrap();
-    self::log(&again).recover(&RecoveryConfig::repair()).await.unwrap();
-    assert!(again.bytes() == mended, "{name}: a second recovery of the same damage gave other bytes");
+    let again = Lab::of(ours.kind);
+    again.put(damaged);
+    self::log(&again, LARGE).recover(&RecoveryConfig::repair()).await.unwrap();
+    assert!(again.files() == mended, "{name}: a second recovery of the same damage gave other bytes");
     let second = log.recover(&RecoveryConfig::repair()).await.unwrap();
-    assert!(second.after.is_none() && lab.bytes() == mended, "{name}: a second recovery changed something");
+    assert!(second.after.is_none() && lab.files() == mended, "{name}: a second recovery changed something");
     log.append(&[fact(1000)]).await.unwrap_or_else(|error| panic!("{name}: append after recovery: {error:?}"));
     log.close().await.unwrap();
     let whole = log.scan(ScanOptions::deep()).await.unwrap();
     assert!(whole.is_clean(), "{name}: an append after recovery: {:?}", whole.anomalies);
+    true
 }

@@ -1,6 +1,49 @@
-//! Damage of many kinds to the bytes of a log, one after another.
+//! Damage of many kinds to the bytes of a log and to its files, one after another.
 
 use crate::chance::Chance;
+
+/// The files of a log, by their names.
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
+
+/// What can happen to one of several files as a whole.
+const WHOLE_KINDS: [&str; 7] = [
+    "delete a file",
+    "copy a file over another",
+    "swap two files",
+    "copy a file to another number",
+    "empty a file",
+    "a file of another log over one of ours",
+    "a file of another log beside ours",
+];
+
+/// Damages a log of several files as a disk, a backup tool or a hand may, and says how. At least one file stays.
+pub(crate) fn damage_files(files: &mut Files, other: &[u8], chance: &mut Chance) -> &'static str {
+    let kind = WHOLE_KINDS[chance.below(WHOLE_KINDS.len())];
+    let (a, b) = (chance.below(files.len()), chance.below(files.len()));
+    let bytes = files[a].1.clone();
+    match kind {
+        "delete a file" if files.len() > 1 => drop(files.remove(a)),
+        "copy a file over another" => files[b].1 = bytes,
+        "swap two files" => {
+            files[a].1 = std::mem::take(&mut files[b].1);
+            files[b].1 = bytes;
+        }
+        "copy a file to another number" => put(files, bytes, chance),
+        "empty a file" => files[a].1.clear(),
+        "a file of another log over one of ours" => files[a].1 = other.to_vec(),
+        "a file of another log beside ours" => put(files, other.to_vec(), chance),
+        _ => {}
+    }
+    kind
+}
+
+/// Puts a file under a number that chance decides, over whatever has it.
+fn put(files: &mut Files, bytes: Vec<u8>, chance: &mut Chance) {
+    let name = format!("facts.{:06}.ndjson", chance.between(1, 20));
+    files.retain(|(own, _)| *own != name);
+    files.push((name, bytes));
+    files.sort();
+}
 
 /// What can happen to a log.
 const KINDS: [&str; 14] = [

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     effort::{HANG, count, skip, tool},
-    lab::{LOG, Lab, Process, event, events},
+    lab::{Kind, Lab, Process, event, events},
     ledger,
 };
 
@@ -21,7 +21,8 @@ const MAX_PEAK: u64 = 64 << 20;
 fn peak(lab: &Lab, prlimit: &str, args: &[&str]) -> (Option<i32>, String, u64) {
     let out = lab.path("out");
     let mut command = lab.program(prlimit);
-    command.arg(format!("--data={MAX_PEAK}")).arg(env!("CARGO_BIN_EXE_papyra")).args(args).args(["--path", LOG]);
+    command.arg(format!("--data={MAX_PEAK}")).arg(env!("CARGO_BIN_EXE_papyra")).args(args);
+    command.args(["--url", lab.kind().url()]);
     fs::write(lab.path("in"), events([900])).unwrap();
     command.stdin(File::open(lab.path("in")).unwrap());
     command.stdout(File::create(&out).unwrap()).stderr(File::create(lab.path("err")).unwrap());
@@ -46,10 +47,17 @@ fn high_water(status: &Path) -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).unwrap_or(0) << 10
 }
 
-/// Every command reads over what stands in the middle of the log, and scan names it.
-fn is_a_finding_in_little_memory(what: &str, write: impl Fn(&mut File)) {
+/// The bytes of all files of a log.
+fn size(lab: &Lab) -> u64 {
+    let files = if lab.kind() == Kind::File { vec![lab.log()] } else { lab.segments() };
+    files.iter().map(|path| fs::metadata(path).unwrap().len()).sum()
+}
+
+/// Every command reads over what stands in the middle of the log, and scan names it. Behind it a log that rotates begins the next
+/// segment: then it stands at the end of one that nobody writes to any more.
+fn is_a_finding_in_little_memory(kind: Kind, what: &str, write: impl Fn(&mut File)) {
     let Some(prlimit) = tool("prlimit") else { return skip("prlimit is not there") };
-    let lab = Lab::new();
+    let lab = Lab::of(kind);
     lab.append(&events(0..3)).ended(0);
     let mut file = OpenOptions::new().append(true).open(lab.log()).unwrap();
     let damaged_from = file.metadata().unwrap().len();
@@ -68,6 +76,7 @@ fn is_a_finding_in_little_memory(what: &str, write: impl Fn(&mut File)) {
     let place = format!("byte {damaged_from}, {} bytes", damaged_to - damaged_from);
     assert!(found.contains("CORRUPTED_LINE") && found.contains(&place), "{found}");
     must(&["append"], 0);
+    assert!(kind == Kind::File || lab.segments().len() == 2, "the next segment begins behind what is too long");
     for args in [&[][..], &["--limit", "9"], &["--since", "1970-01-02"], &["--after", "1"], &["--reverse"]] {
         let list = [&["inspect", "events", "-o", "ndjson"], args].concat();
         assert!(must(&list, 0).contains("skipped 1 damaged lines"), "{args:?}");
@@ -78,10 +87,12 @@ fn is_a_finding_in_little_memory(what: &str, write: impl Fn(&mut File)) {
     // The damaged log is backed up as it is.
     assert!(must(&["backup", "create", "--to", "backups"], 0).contains("1 anomalies"));
     must(&["backup", "verify", "backups"], 0);
-    must(&["backup", "restore", "backups", "--to", "restored.ndjson"], 0);
-    assert_eq!(fs::metadata(lab.path("restored.ndjson")).unwrap().len(), fs::metadata(lab.log()).unwrap().len());
+    let place = lab.path("new");
+    let new = Lab::at(&place, kind);
+    must(&["backup", "restore", "backups", "--to", new.home().to_str().unwrap()], 0);
+    assert_eq!(size(&new), size(&lab));
     fs::remove_dir_all(lab.path("backups")).unwrap();
-    fs::remove_file(lab.path("restored.ndjson")).unwrap();
+    fs::remove_dir_all(place).unwrap();
     must(&["persistence", "recover"], 0);
     assert_eq!(must(&["persistence", "scan"], 0), "Persistence is healthy\n");
     // The same as a torn tail: opening for append settles it.
@@ -92,13 +103,12 @@ fn is_a_finding_in_little_memory(what: &str, write: impl Fn(&mut File)) {
     assert!(said.contains("a torn tail") && !said.contains("anomalies"), "{said}");
     must(&["append"], 0);
     must(&["persistence", "scan"], 0);
-    println!("{what}: at most {} MiB", highest >> 20);
+    println!("{kind:?}, {what}: at most {} MiB", highest >> 20);
 }
 
-#[test]
-fn a_giant_line_is_a_finding_in_constant_memory() {
+fn a_giant_line(kind: Kind) {
     let mebibytes = count(80, 1024);
-    is_a_finding_in_little_memory(&format!("a line of {mebibytes} MiB"), |file| {
+    is_a_finding_in_little_memory(kind, &format!("a line of {mebibytes} MiB"), |file| {
         let block = vec![b'x'; 1 << 20];
         for _ in 0..mebibytes {
             file.write_all(&block).unwrap();
@@ -107,14 +117,33 @@ fn a_giant_line_is_a_finding_in_constant_memory() {
     });
 }
 
-#[test]
-fn deep_nesting_is_a_finding_in_constant_memory() {
+fn deep_nesting(kind: Kind) {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        is_a_finding_in_little_memory(&format!("100,000 times {open}"), |file| {
+        is_a_finding_in_little_memory(kind, &format!("100,000 times {open}"), |file| {
             let payload = open.repeat(100_000) + "1" + &close.repeat(100_000);
             let fact = event(7).replace(r#""payload":"""#, &format!(r#""payload":{payload}"#));
             assert!(fact.contains(&payload));
             file.write_all((fact + "\n").as_bytes()).unwrap();
         });
     }
+}
+
+#[test]
+fn a_giant_line_is_a_finding_in_constant_memory() {
+    a_giant_line(Kind::File);
+}
+
+#[test]
+fn a_giant_line_in_a_segment_is_a_finding_in_constant_memory() {
+    a_giant_line(Kind::Segments);
+}
+
+#[test]
+fn deep_nesting_is_a_finding_in_constant_memory() {
+    deep_nesting(Kind::File);
+}
+
+#[test]
+fn deep_nesting_in_a_segment_is_a_finding_in_constant_memory() {
+    deep_nesting(Kind::Segments);
 }

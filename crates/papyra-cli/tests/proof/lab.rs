@@ -120,6 +120,27 @@ impl Lab {
         }
     }
 
+    /// The log as a whole: its file, or its directory.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path(if self.kind == Kind::File { LOG } else { DIRECTORY })
+    }
+
+    /// The files of the log, in its order, with their names.
+    pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let paths = if self.kind == Kind::File { vec![self.log()] } else { self.segments() };
+        let named = |path: PathBuf| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap());
+        paths.into_iter().map(named).collect()
+    }
+
+    /// Puts files in the place of a log that is not there yet.
+    pub(crate) fn put(&self, files: &[(String, Vec<u8>)]) {
+        for (name, bytes) in files {
+            let path = self.beside(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+
     /// The file that the writer writes to.
     pub(crate) fn log(&self) -> PathBuf {
         match self.kind {
@@ -198,7 +219,7 @@ impl Lab {
 
     /// All names in the directory of the log's files but those of its lock files.
     pub(crate) fn names(&self) -> Vec<String> {
-        let directory = if self.kind == Kind::File { self.path.clone() } else { self.path(DIRECTORY) };
+        let directory = if self.kind == Kind::File { self.path.clone() } else { self.home() };
         let mut names: Vec<String> = fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

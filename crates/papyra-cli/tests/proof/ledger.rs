@@ -10,6 +10,8 @@ use crate::lab::Lab;
 #[derive(Deserialize)]
 struct Ack {
     line: u64,
+    /// A log with a spool in front numbers nothing that others could compare.
+    #[serde(default)]
     seq: u64,
 }
 

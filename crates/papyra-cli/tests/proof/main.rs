@@ -25,6 +25,7 @@ mod python;
 mod redis;
 #[path = "../../../papyra/tests/redis/lab/mod.rs"]
 mod redis_lab;
+mod spool;
 mod strace;
 mod syscalls;
 mod tmpfs;

@@ -44,11 +44,7 @@ fn survives_death_at_every_call(kind: Kind, log: &Files, args: &[&str], quaranti
     let args = [args, &["--url", kind.url()]].concat();
     let begin = || {
         let lab = Lab::of(kind);
-        for (name, bytes) in log {
-            let path = lab.beside(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
+        lab.put(log);
         lab
     };
     let undisturbed = begin();

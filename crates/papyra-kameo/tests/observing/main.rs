@@ -1,5 +1,7 @@
 //! Real kameo actors, and the facts that their observer must and must not record.
 
+mod attacks;
+mod attribute;
 mod audits;
 mod corners;
 mod details;

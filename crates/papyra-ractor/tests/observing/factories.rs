@@ -1,5 +1,7 @@
 //! Factories and their workers.
 
+use std::{sync::Arc, time::Duration};
+
 use papyra_ractor::{
     Observed, Observer, SpawnObserved,
     ractor::{
@@ -69,4 +71,27 @@ async fn a_wrapped_worker_is_observed_under_its_factory() {
     let told = scene.told().await;
     let of_workers = |told: &&String| told.contains(r#""parent":"orders://packing""#);
     assert!(told.iter().any(|told| of_workers(&told)), "{told:?}");
+}
+
+#[tokio::test]
+async fn jobs_that_were_done_are_added_up_at_their_factory() {
+    let scene = Scene::with(|observation| observation.processing_every(Duration::from_secs(3600))).await;
+    let arguments = FactoryArguments::builder()
+        .worker_builder(Box::new(Packers(scene.observer.clone())))
+        .queue(DefaultQueue::default())
+        .router(QueuerRouting::default())
+        .stats(Arc::new(scene.observer.completions::<bool>()))
+        .build();
+    let factory = Factory::<u8, bool, (), Observed<Packer>, QueuerRouting<_, _>, DefaultQueue<_, _>>::default();
+    let name = Some("counting".to_owned());
+    let (factory, join) = SpawnObserved::spawn_observed(&scene.observer, name, factory, arguments).await.unwrap();
+    for (key, whole) in [true, true, false, true].into_iter().enumerate() {
+        factory.cast(FactoryMessage::Dispatch(Job::new(key as u8, whole))).unwrap();
+    }
+    // It stops once all jobs are done; the one that crashed its worker never is.
+    factory.cast(FactoryMessage::DrainRequests).unwrap();
+    join.await.unwrap();
+    let told = scene.told().await;
+    let done = r#"orders://counting MessageProcessed {"message_type":"bool","count":3,"#;
+    assert_eq!(told.iter().filter(|told| told.starts_with(done)).count(), 1, "{told:#?}");
 }

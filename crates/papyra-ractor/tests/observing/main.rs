@@ -1,5 +1,6 @@
 //! Real ractor actors, and the facts that their observer must and must not record.
 
+mod attacks;
 mod audits;
 mod dead_letters;
 mod factories;

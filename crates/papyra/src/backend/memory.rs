@@ -110,7 +110,7 @@ impl Backend for Memory {
 
     async fn compact(&self, config: &CompactionConfig) -> Result<CompactionReport> {
         let mut state = self.state();
-        let mut cut = config.retention.cut(config.now);
+        let mut cut = config.cut();
         let mut stays: Vec<bool> = state.entries.iter().rev().map(|entry| cut.keeps(entry)).collect();
         let before = State::figures(state.entries.iter());
         let after =

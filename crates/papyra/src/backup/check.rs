@@ -44,10 +44,24 @@ impl Mismatches {
             self.first.push(Mismatch { file: file.into(), cause: cause.into() });
         }
     }
+
+    /// Takes over what was found in a part.
+    pub(super) fn join(&mut self, part: &str, first: Vec<Mismatch>, total: u64) {
+        self.total += total - first.len() as u64;
+        first.into_iter().for_each(|one| self.add(format!("{part}/{}", one.file), one.cause));
+    }
 }
 
 /// Checksums that are known already: backups share files that never change.
 pub(super) type Known = HashMap<Identity, String>;
+
+/// What is in the folder of a backup of several parts, and in none of them.
+pub(super) fn beside_parts(folder: &Path, manifest: &Manifest) -> Result<Mismatches> {
+    let mut found = Mismatches::default();
+    let parts = manifest.parts.iter().filter(|part| part.manifest.is_some()).map(|part| part.name.as_str());
+    strangers(folder, "", &parts.chain([MANIFEST]).collect(), &mut found)?;
+    Ok(found)
+}
 
 /// Compares a backup's folder with its manifest: what must be there is there, whole and unchanged, and nothing else is.
 pub(super) fn bytes_of(

@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashSet,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Anomaly, Error, ErrorKind, Figures, Result, disk};
+use crate::{Anomaly, Error, ErrorKind, Figures, Kind, Result, disk};
 
 /// The file that makes a folder a backup.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -57,6 +57,9 @@ pub struct Manifest {
     pub left_out: Vec<String>,
     /// The pieces, in the order of the log.
     pub pieces: Vec<PieceRecord>,
+    /// The parts of a log whose kinds live in different places: each a backup in a folder of its own, instead of pieces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartRecord>,
 }
 
 /// One piece of a backup: a file below `data`.
@@ -77,6 +80,52 @@ pub struct PieceRecord {
     pub mark: Option<String>,
 }
 
+/// One part of a backup: a folder that is a backup itself, of the place where these kinds live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PartRecord {
+    /// The folder's name: the first of the kinds.
+    pub name: String,
+    /// The kinds of facts that live there.
+    #[serde(with = "words")]
+    pub kinds: Vec<Kind>,
+    /// Where they live, without any password.
+    pub source: String,
+    /// Bytes of its pieces.
+    pub bytes: u64,
+    /// Sound facts in it.
+    pub entries: u64,
+    /// The checksum that its manifest carries; `None` if the part is not in the backup.
+    pub manifest: Option<String>,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// Kinds stand in JSON as the words that logs use.
+pub(super) mod words {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    use crate::Kind;
+
+    pub(crate) fn serialize<S: Serializer>(kinds: &[Kind], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(kinds.iter().map(|kind| kind.as_str()))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Kind>, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let kind = |word: &String| Kind::from_word(word).ok_or_else(|| D::Error::custom("an unknown kind of facts"));
+        words.iter().map(kind).collect()
+    }
+}
+
+/// A manifest as it stands in a file, and the checksum that it carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sealed {
+    pub(super) manifest: Manifest,
+    pub(super) sum: String,
+}
+
 impl Manifest {
     pub(super) fn new(backend: &str) -> Self {
         let papyra = env!("CARGO_PKG_VERSION").to_owned();
@@ -88,12 +137,12 @@ impl Manifest {
         (self.anomalies_total, self.anomalies) = (Some(anomalies_total), anomalies);
     }
 
-    /// The text of the file, with its checksum as the last member.
-    pub(super) fn to_text(&self) -> Result<String> {
+    /// The text of the file, with its checksum as the last member, and that checksum.
+    pub(super) fn to_text(&self) -> Result<(String, String)> {
         let internal = || Error::new(ErrorKind::Internal, "the manifest cannot be written as JSON");
         let mut text = serde_json::to_string_pretty(self).map_err(|error| internal().with_source(error))?;
         text.truncate(text.trim_end_matches(['\n', '}']).len());
-        let sum = blake3::hash(text.as_bytes()).to_hex();
+        let sum = blake3::hash(text.as_bytes()).to_string();
         text.push_str(SEAL);
         text.push_str(&sum);
         text.push_str(SEAL_END);
@@ -101,7 +150,25 @@ impl Manifest {
             let message = format!("a backup of {} pieces would have too long a manifest", self.pieces.len());
             return Err(Error::new(ErrorKind::Refused, message).with_cure("compact the log, or use larger segments"));
         }
-        Ok(text)
+        Ok((text, sum))
+    }
+
+    /// Writes it into the folder of a backup, whose pieces are there already, and makes the folder durable. Gives the checksum
+    /// that it carries.
+    pub(super) fn write(&self, folder: &Path) -> Result<String> {
+        let path = folder.join(MANIFEST);
+        let (text, sum) = self.to_text()?;
+        let written = disk::create_file(&path).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| Error::io("write", &path, error))?;
+        let data = folder.join(DATA);
+        let sync = |folder: &Path| disk::sync_directory(folder).map_err(|error| Error::io("sync", folder, error));
+        if self.parts.is_empty() {
+            sync(&data)?;
+        }
+        sync(folder).map(|()| sum)
     }
 
     /// Reads the manifest of a backup's folder. Nothing in it is believed before its checksum was found right, and nothing
@@ -110,6 +177,11 @@ impl Manifest {
     /// # Errors
     /// `Mismatch` if it is not what was written; what the system says if it cannot be read.
     pub(super) fn read(folder: &Path) -> Result<Manifest> {
+        Manifest::read_sealed(folder).map(|sealed| sealed.manifest)
+    }
+
+    /// The same, with the checksum that it carries.
+    pub(super) fn read_sealed(folder: &Path) -> Result<Sealed> {
         let path = folder.join(MANIFEST);
         let mismatch = |why: &str| {
             Error::new(ErrorKind::Mismatch, format!("`{}`: {why}", path.display()))
@@ -133,7 +205,7 @@ impl Manifest {
         Manifest::parse(&text).map_err(|why| mismatch(&why))
     }
 
-    fn parse(text: &str) -> std::result::Result<Manifest, String> {
+    fn parse(text: &str) -> std::result::Result<Sealed, String> {
         let sealed = text.strip_suffix(SEAL_END).and_then(|text| {
             let (before, sum) = text.split_at_checked(text.len().checked_sub(HEX)?)?;
             Some((before.strip_suffix(SEAL)?, sum))
@@ -154,19 +226,25 @@ impl Manifest {
         }
         let manifest: Manifest = serde_json::from_str(&json).map_err(unreadable)?;
         let mut names = HashSet::new();
-        for piece in &manifest.pieces {
-            if !disk::is_plain_name(&piece.name) {
-                return Err(format!("the name {:?} is no plain name of a file", piece.name));
+        let pieces = manifest.pieces.iter().map(|piece| (&piece.name, piece.bytes));
+        let parts = manifest.parts.iter().map(|part| (&part.name, part.bytes));
+        let mut bytes = Some(0_u64);
+        for (name, own) in pieces.chain(parts) {
+            if !disk::is_plain_name(name) {
+                return Err(format!("the name {name:?} is no plain name of a file"));
             }
-            if !names.insert(&piece.name) {
-                return Err(format!("the name {:?} stands in it twice", piece.name));
+            if !names.insert(name) {
+                return Err(format!("the name {name:?} stands in it twice"));
             }
+            bytes = bytes.and_then(|bytes| bytes.checked_add(own));
         }
-        let bytes = manifest.pieces.iter().try_fold(0_u64, |sum, piece| sum.checked_add(piece.bytes));
         if bytes != Some(manifest.bytes) {
             return Err("its sizes do not come to their sum".to_owned());
         }
-        Ok(manifest)
+        if !manifest.parts.is_empty() && !manifest.pieces.is_empty() {
+            return Err("it has parts and pieces".to_owned());
+        }
+        Ok(Sealed { sum: sum.to_owned(), manifest })
     }
 }
 
@@ -194,16 +272,16 @@ pub(super) mod tests {
     fn what_was_written_is_read_again() {
         let mut manifest = sample();
         manifest.find(2, vec![Anomaly::new(AnomalyKind::CorruptedLine, "a.ndjson", "why")]);
-        let text = manifest.to_text().unwrap();
+        let (text, sum) = manifest.to_text().unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&json["schema"], &json["anomalies"][0]["kind"]), (&SCHEMA.into(), &"CORRUPTED_LINE".into()));
         manifest.anomalies.clear();
-        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        assert_eq!(Manifest::parse(&text).unwrap(), Sealed { manifest, sum });
     }
 
     #[test]
     fn no_bit_of_a_manifest_can_be_changed() {
-        let text = sample().to_text().unwrap();
+        let text = sample().to_text().unwrap().0;
         for at in 0..text.len() {
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
@@ -221,6 +299,15 @@ pub(super) mod tests {
     #[test]
     fn hostile_manifests_are_refused_though_their_checksum_is_right() {
         type Change = fn(&mut Manifest);
+        let part = |name: &str| PartRecord {
+            name: name.to_owned(),
+            kinds: vec![Kind::Audit],
+            source: String::new(),
+            bytes: 0,
+            entries: 0,
+            manifest: None,
+            cause: None,
+        };
         let hostile: [(&str, Change); 9] = [
             ("plain name", |m| m.pieces[0].name = "/etc/passwd".to_owned()),
             ("plain name", |m| m.pieces[0].name = "../a.ndjson".to_owned()),
@@ -235,8 +322,16 @@ pub(super) mod tests {
         for (why, change) in hostile {
             let mut manifest = sample();
             change(&mut manifest);
-            let refused = Manifest::parse(&manifest.to_text().unwrap()).unwrap_err();
+            let refused = Manifest::parse(&manifest.to_text().unwrap().0).unwrap_err();
             assert!(refused.contains(why) && !refused.contains('\u{1b}'), "{refused}");
+        }
+        for (why, parts) in
+            [("plain name", [part("..")].as_slice()), ("twice", &[part("a"), part("a")]), ("parts and", &[part("a")])]
+        {
+            let mut manifest = sample();
+            manifest.parts = parts.to_vec();
+            let refused = Manifest::parse(&manifest.to_text().unwrap().0).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
         }
     }
 }

@@ -5,12 +5,12 @@ use std::{
     fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
 
-use super::manifest::{MANIFEST, Manifest, PieceRecord};
+use super::manifest::{MANIFEST, Manifest, PartRecord, PieceRecord};
 use crate::{Error, Figures, Result, disk::Identity};
 
 /// What the name of a folder ends in that is still being filled, or was never finished.
@@ -52,6 +52,9 @@ pub struct Listed {
     pub figures: Option<Figures>,
     /// How many findings the log had when it was backed up.
     pub anomalies_total: Option<u64>,
+    /// Its parts, if it is one of a log whose kinds live in different places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartRecord>,
     /// Why it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -81,6 +84,7 @@ impl Listed {
             bytes: None,
             figures: None,
             anomalies_total: None,
+            parts: Vec::new(),
             cause: None,
         }
     }
@@ -125,17 +129,28 @@ pub(super) fn list(directory: &Path) -> Result<Vec<Listed>> {
                 bytes: Some(manifest.bytes),
                 figures: Some(manifest.figures),
                 anomalies_total: manifest.anomalies_total,
+                parts: manifest.parts,
                 ..Listed::new(name, BackupState::Complete)
             },
             Err(error) => Listed { cause: Some(error.to_string()), ..Listed::new(name, BackupState::Damaged) },
         });
     }
+    // A folder may be renamed: when it was made stands in its manifest.
+    all.sort_by_cached_key(own_name);
     Ok(all)
+}
+
+/// What the folder of a backup was called first, as far as that is known.
+fn own_name(one: &Listed) -> String {
+    let since = one.created.and_then(|created| Duration::try_from_secs_f64(created).ok());
+    let at = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+    at.map_or_else(|| one.name.clone(), |at| name(at, one.log_id.as_deref()))
 }
 
 /// A file of an earlier backup.
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
+    /// The backup's folder, from the directory on.
     pub(super) backup: String,
     pub(super) record: PieceRecord,
 }
@@ -153,10 +168,14 @@ pub(super) fn earlier(directory: &Path) -> Result<HashMap<(String, String), Earl
         // One that is damaged is no help, and no obstacle.
         let Ok(manifest) = Manifest::read(&directory.join(&name)) else { continue };
         *asked += 1;
-        for record in manifest.pieces {
-            if let Some(mark) = record.mark.clone() {
-                let key = (record.name.clone(), mark);
-                found.entry(key).or_insert_with(|| Earlier { backup: name.clone(), record });
+        let parts: Vec<String> = manifest.parts.iter().map(|part| format!("{name}/{}", part.name)).collect();
+        let of_parts = parts.into_iter().filter_map(|part| Some((Manifest::read(&directory.join(&part)).ok()?, part)));
+        for (manifest, backup) in of_parts.chain([(manifest, name)]) {
+            for record in manifest.pieces {
+                if let Some(mark) = record.mark.clone() {
+                    let key = (record.name.clone(), mark);
+                    found.entry(key).or_insert_with(|| Earlier { backup: backup.clone(), record });
+                }
             }
         }
     }
@@ -190,8 +209,6 @@ pub(super) fn hold(folder: &PathBuf) -> io::Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! A backup while it is made: its folder has another name until everything in it is durable and was read back.
+//! The pieces of a log while they are copied into a backup: written, or shared with an earlier one, and read back.
 
 use std::{
     collections::HashMap,
@@ -6,28 +6,24 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
 };
 
 use super::{
     check::{self, Known},
-    manifest::{DATA, MANIFEST, Manifest, PieceRecord},
+    manifest::{DATA, Manifest, PieceRecord},
     shelf::{self, Earlier},
+    unfinished::Unfinished,
 };
-use crate::{Copied, Error, ErrorKind, Figures, Piece, PieceSink, Progress, Result, Timestamp, disk};
+use crate::{Copied, Error, ErrorKind, Figures, Piece, PieceSink, Progress, Result, disk};
 
-/// How often a name is tried that others have.
-const TRIES: u32 = 1_000;
-const MILLISECOND: Duration = Duration::from_millis(1);
-
-/// A folder that will be a backup, or vanish.
+/// The pieces of one log on their way into the folder that will be a backup.
 #[derive(Debug)]
 pub(super) struct Staging {
+    /// Where backups stand side by side.
     directory: PathBuf,
     folder: PathBuf,
-    begun: SystemTime,
-    /// Holds the lock that tells others that the folder is in use.
-    _lock: File,
+    /// What the folder is or lies in. It vanishes with the last who fills it.
+    _unfinished: Arc<Unfinished>,
     earlier: HashMap<(String, String), Earlier>,
     records: HashMap<String, PieceRecord>,
     writing: Option<Writing>,
@@ -37,7 +33,6 @@ pub(super) struct Staging {
     pub(super) notes: Vec<String>,
     /// What was read and found right already.
     known: Known,
-    committed: bool,
 }
 
 /// A piece whose bytes come in.
@@ -51,52 +46,29 @@ struct Writing {
 }
 
 impl Staging {
-    /// Makes room for a backup in a directory, and removes what was never finished there.
-    pub(super) fn begin(directory: &Path, now: SystemTime, progress: Option<Progress>) -> Result<Staging> {
-        disk::create_directories(directory).map_err(|error| {
-            let kind = match Error::io("create", directory, std::io::Error::from(error.kind())).kind() {
-                ErrorKind::Permission => ErrorKind::Permission,
-                _ => ErrorKind::Create,
-            };
-            Error::new(kind, format!("cannot create the directory `{}` for backups", directory.display()))
-                .with_source(error)
-                .with_cure("name a directory that can be created; the log was not touched")
-        })?;
-        shelf::clear(directory)?;
-        let earlier = shelf::earlier(directory)?;
-        let failed = |error| Error::io("create a backup in", directory, error);
-        let mut begun = now;
-        for _ in 0..TRIES {
-            let folder = directory.join(shelf::incomplete(&shelf::name(begun, None)));
-            match disk::create_directory(&folder) {
-                Ok(()) => {
-                    // Another one that clears away may have been faster.
-                    if let Some(lock) = shelf::hold(&folder).map_err(failed)? {
-                        let staging = Staging {
-                            directory: directory.to_owned(),
-                            folder,
-                            begun,
-                            _lock: lock,
-                            earlier,
-                            records: HashMap::new(),
-                            writing: None,
-                            progress,
-                            copied_bytes: 0,
-                            linked: 0,
-                            notes: Vec::new(),
-                            known: Known::new(),
-                            committed: false,
-                        };
-                        disk::create_directory(&staging.data()).map_err(failed)?;
-                        return Ok(staging);
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
-            }
-            begun += MILLISECOND;
-        }
-        Err(failed(std::io::ErrorKind::AlreadyExists.into()))
+    /// Begins to fill a folder below a directory of backups.
+    pub(super) fn begin(
+        directory: &Path,
+        unfinished: Arc<Unfinished>,
+        folder: PathBuf,
+        progress: Option<Progress>,
+    ) -> Result<Staging> {
+        let staging = Staging {
+            directory: directory.to_owned(),
+            folder,
+            _unfinished: unfinished,
+            earlier: shelf::earlier(directory)?,
+            records: HashMap::new(),
+            writing: None,
+            progress,
+            copied_bytes: 0,
+            linked: 0,
+            notes: Vec::new(),
+            known: Known::new(),
+        };
+        let data = staging.data();
+        disk::create_directory(&data).map_err(|error| Error::io("create", &data, error))?;
+        Ok(staging)
     }
 
     /// Where the pieces are.
@@ -203,7 +175,6 @@ impl Staging {
             let path = self.folder.join(DATA).join(name);
             std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
         }
-        manifest.created = Timestamp::from(self.begun).seconds();
         manifest.source = copied.source;
         manifest.format = copied.format;
         manifest.log_id = copied.log_id;
@@ -215,43 +186,6 @@ impl Staging {
                 let message = format!("the backup was not written as it should be: {}: {}", first.file, first.cause);
                 Err(Error::new(ErrorKind::Io, message).with_cure("look at the disk of the backups, then try again"))
             }
-        }
-    }
-
-    /// Makes the folder a backup: the manifest last, then the name that backups have.
-    pub(super) fn commit(mut self, manifest: &Manifest) -> Result<String> {
-        let path = self.folder.join(MANIFEST);
-        let text = manifest.to_text()?;
-        let written = disk::create_file(&path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|error| Error::io("write", &path, error))?;
-        let failed = |error| Error::io("finish the backup", &self.folder, error);
-        disk::sync_directory(&self.data()).map_err(failed)?;
-        disk::sync_directory(&self.folder).map_err(failed)?;
-        let mut at = self.begun;
-        for _ in 0..TRIES {
-            let name = shelf::name(at, manifest.log_id.as_deref());
-            match disk::rename_new(&self.folder, &self.directory.join(&name)) {
-                Ok(()) => {
-                    self.committed = true;
-                    disk::sync_directory(&self.directory).map_err(failed)?;
-                    return Ok(name);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => at += MILLISECOND,
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Err(failed(std::io::ErrorKind::AlreadyExists.into()))
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if !self.committed {
-            // What stays behind is named as unfinished, and the next backup into this directory removes it.
-            let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
 }

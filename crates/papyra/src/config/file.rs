@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Result, nearest::nearest, quoted::quoted};
 const MAX_LENGTH: u64 = 1 << 20;
 
 /// Reads the file that counts, if there is one.
-pub(super) fn read(sources: &Sources) -> Result<Option<(PathBuf, Vec<Said>)>> {
+pub(super) fn read(sources: &Sources, warnings: &mut Vec<String>) -> Result<Option<(PathBuf, Vec<Said>)>> {
     if let Some(path) = sources.file.clone().or_else(|| environment::config_file(sources)) {
         let text = text_of(&path)?.ok_or_else(|| {
             Error::new(ErrorKind::Config, format!("the configuration file `{}` does not exist", path.display()))
@@ -26,8 +26,16 @@ pub(super) fn read(sources: &Sources) -> Result<Option<(PathBuf, Vec<Said>)>> {
     }
     let here = sources.directory.as_ref().map(|directory| directory.join("papyra.toml"));
     let user = sources.user_file.then(|| environment::user_file(sources)).flatten();
-    for path in [here, user, sources.system_file.clone()].into_iter().flatten() {
-        if let Some(text) = text_of(&path)? {
+    for path in [here, user.clone(), sources.system_file.clone()].into_iter().flatten() {
+        let text = match text_of(&path) {
+            // Under another user's id (`su`, a container) the home may still be that of somebody who lets nobody look.
+            Err(error) if error.kind() == ErrorKind::Permission && user.as_ref() == Some(&path) => {
+                warnings.push(format!("{error}, and went on without it"));
+                None
+            }
+            text => text?,
+        };
+        if let Some(text) = text {
             let said = parse(&path, &text)?;
             return Ok(Some((path, said)));
         }

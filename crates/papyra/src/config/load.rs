@@ -9,17 +9,19 @@ use super::{
     Config, Origin, Sources, environment, file, names,
     setting::{Said, placed},
 };
-use crate::{Dsn, Error, ErrorKind, LogOptions, Result, quoted::quoted, units::parse_size};
+use crate::{Dsn, Error, ErrorKind, LogOptions, Result, dsn::spool_size, quoted::quoted, units::parse_size};
 
 pub(super) fn load(sources: Sources) -> Result<Config> {
     let mut config = Config::default();
     // From the lowest layer up: what comes later replaces what came before, and even what is replaced must be valid.
     config.take_all(named(&sources.defaults, &Origin::Default)?)?;
-    if let Some((path, said)) = file::read(&sources)? {
+    let mut warnings = Vec::new();
+    if let Some((path, said)) = file::read(&sources, &mut warnings)? {
         config.take_all(said)?;
         config.file = Some(path);
     }
-    let (said, warnings) = environment::settings(&sources);
+    let (said, of_environment) = environment::settings(&sources);
+    warnings.extend(of_environment);
     config.warnings = warnings;
     config.take_all(said)?;
     config.take_all(named(&sources.flags, &Origin::Flag)?)?;
@@ -38,6 +40,7 @@ pub(super) fn load(sources: Sources) -> Result<Config> {
     }
     config.general = config.log;
     config.take_options_of_url()?;
+    config.take_spool_of_url()?;
     config.leave_kinds_to_the_command_line();
     Ok(config)
 }
@@ -69,7 +72,7 @@ impl Config {
             "startup.recovery" => self.recovery = text()?.parse()?,
             "startup.quarantine_dir" => self.quarantine_dir = Some(directory(value)?),
             "spool.path" => self.spool_path = Some(directory(value)?),
-            "spool.max_bytes" => self.spool_max_bytes = Some(parse_size(text()?)?),
+            "spool.max_bytes" => self.spool_max_bytes = Some(parse_size(text()?).and_then(spool_size)?),
             _ if name.starts_with("kind.") => {
                 self.kinds.insert(name, text()?.parse()?);
             }
@@ -91,6 +94,26 @@ impl Config {
                 self.origins.remove(name);
             }
         }
+    }
+
+    /// A spool in the log's address counts as the other options there do. Whoever names a log on the command line means that
+    /// log: a spool that a file or a variable has put in front of another does not hold for it.
+    fn take_spool_of_url(&mut self) -> Result<()> {
+        let Some(url) = self.url() else { return Ok(()) };
+        let is_of_another = url.origin == Origin::Flag && self.origin("spool.path") != Origin::Flag;
+        let own = url.value.spool().map_err(|error| placed(&url.origin.place("url"), error))?;
+        if is_of_another || own.is_some() && self.origin("spool.path").rank() <= url.origin.rank() {
+            (self.spool_path, self.spool_max_bytes) = own.map_or((None, None), |(path, bytes)| (Some(path), bytes));
+            for (name, is_set) in
+                [("spool.path", self.spool_path.is_some()), ("spool.max_bytes", self.spool_max_bytes.is_some())]
+            {
+                match is_set {
+                    true => self.origins.insert(name, url.origin.clone()),
+                    false => self.origins.remove(name),
+                };
+            }
+        }
+        Ok(())
     }
 
     /// Options in the log's address count as said where the address was said, and win there: a flag still beats an

@@ -14,7 +14,7 @@ struct Opened {
 }
 
 pub(super) async fn open(config: &Config, url: Setting<Dsn>, schemes: &Schemes) -> Result<Log> {
-    let dsn = url.value.clone().with_log_options(config.log);
+    let dsn = config.with_spool(url.value.clone().with_log_options(config.log))?;
     let mut opened = vec![open_one("url", Setting { value: dsn, ..url }, schemes).await?];
     let mut log = opened[0].log.clone();
     for kind in Kind::KNOWN {
@@ -23,6 +23,9 @@ pub(super) async fn open(config: &Config, url: Setting<Dsn>, schemes: &Schemes) 
             // Opened twice, it would have to wait for its own lock.
             Some(other) => share(other, config, name, &setting)?,
             None => {
+                if let Some(other) = opened.iter().find(|other| is_inside(&other.dsn, &setting.value)) {
+                    return Err(one_inside_the_other(&setting.origin.place(name), &other.place));
+                }
                 opened.push(open_one(name, setting, schemes).await?);
                 opened[opened.len() - 1].log.clone()
             }
@@ -57,10 +60,29 @@ fn share(other: &Opened, config: &Config, name: &str, setting: &Setting<Dsn>) ->
     .with_cure(format!("give `{name}` no options, and all of them to `{}`", other.name)))
 }
 
+/// Whether one of two logs lies in the directory of the other, which would take its files for its own, or for nobody's.
+fn is_inside(a: &Dsn, b: &Dsn) -> bool {
+    match (place(a), place(b)) {
+        (Some(a), Some(b)) => a.parent() == Some(&b) || b.parent() == Some(&a),
+        _ => false,
+    }
+}
+
+fn one_inside_the_other(place: &str, other: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("{place}: one of this log and that of {other} lies in the directory of the other"),
+    )
+    .with_cure("give each a place of its own")
+}
+
+fn place(dsn: &Dsn) -> Option<PathBuf> {
+    dsn.path().ok().and_then(|path| std::path::absolute(path).ok())
+}
+
 /// Whether two addresses name one log, as far as can be told without looking: the same file may have two names, and then its
 /// lock tells.
 fn is_same_place(a: &Dsn, b: &Dsn) -> bool {
-    let place = |dsn: &Dsn| dsn.path().ok().and_then(|path: PathBuf| std::path::absolute(path).ok());
     if a.scheme() != b.scheme() {
         return false;
     }

@@ -9,7 +9,7 @@ use crate::{LogOptions, quoted::is_harmless};
 const HIDDEN: &str = "***";
 
 /// Options of Papyra's own backends that are no secrets; whatever else stands in an address may be one.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 11] = [
     "max_line",
     "segment_bytes",
     "segment_records",
@@ -19,6 +19,8 @@ const SHOWN: [&str; 9] = [
     "system",
     "maxlen",
     "replicas",
+    "spool",
+    "spool_max_bytes",
 ];
 
 impl fmt::Display for Dsn {

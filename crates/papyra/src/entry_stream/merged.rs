@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -24,6 +24,7 @@ struct Merged {
     found: bool,
     missing: Option<Error>,
     skipped: Arc<AtomicU64>,
+    overtaken: Arc<AtomicBool>,
 }
 
 struct Read {
@@ -51,9 +52,10 @@ impl EntryStream {
 impl Merged {
     fn of(reads: impl IntoIterator<Item = EntryStream>, order: Order, waits: bool) -> EntryStream {
         let reads = reads.into_iter().map(|entries| Read { entries, next: None, over: false }).collect();
-        let skipped = Arc::default();
-        let merged = Merged { reads, order, waits, found: false, missing: None, skipped: Arc::clone(&skipped) };
-        EntryStream::with_skipped(merged, skipped)
+        let (skipped, overtaken) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let told = (Arc::clone(&skipped), Arc::clone(&overtaken));
+        let merged = Merged { reads, order, waits, found: false, missing: None, skipped: told.0, overtaken: told.1 };
+        EntryStream::with_skipped(merged, skipped).with_overtaken(overtaken)
     }
 
     /// The read whose entry is to be given next.
@@ -92,6 +94,7 @@ impl Stream for Merged {
             }
         }
         this.skipped.store(this.reads.iter().map(|read| read.entries.skipped()).sum(), Ordering::Relaxed);
+        this.overtaken.store(this.reads.iter().any(|read| read.entries.is_overtaken()), Ordering::Relaxed);
         if let Some(error) = failed {
             this.found = true;
             return Poll::Ready(Some(Err(error)));

@@ -22,8 +22,9 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn read(entries: EntryStream, metrics: Arc<Metrics>) -> EntryStream {
-        let skipped = Arc::default();
-        EntryStream::with_skipped(Counted { entries, metrics, skipped: Arc::clone(&skipped) }, skipped)
+        let (skipped, overtaken) = (Arc::default(), entries.shared_overtaken());
+        let counted = Counted { entries, metrics, skipped: Arc::clone(&skipped) };
+        EntryStream::with_skipped(counted, skipped).with_overtaken(overtaken)
     }
 }
 

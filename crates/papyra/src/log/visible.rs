@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -21,6 +21,7 @@ pub(super) struct Visible {
     entries: EntryStream,
     pass: Pass,
     skipped: Arc<AtomicU64>,
+    overtaken: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -36,9 +37,11 @@ impl Visible {
         // What stays depends on every newer entry, whatever was asked for: selection comes after.
         let entries = log.backend.read(ReadOptions::newest_first());
         let cut = log.retention.cut(log.clock.now());
-        let skipped = Arc::default();
-        let visible = Visible { log, options, cut, entries, pass: Pass::Deciding, skipped: Arc::clone(&skipped) };
-        EntryStream::with_skipped(visible, skipped)
+        let (skipped, overtaken) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let told = (Arc::clone(&skipped), Arc::clone(&overtaken));
+        let pass = Pass::Deciding;
+        let visible = Visible { log, options, cut, entries, pass, skipped: told.0, overtaken: told.1 };
+        EntryStream::with_skipped(visible, skipped).with_overtaken(overtaken)
     }
 
     /// What becomes of an entry; `None` if it is not given out.
@@ -68,6 +71,7 @@ impl Stream for Visible {
             let decided = this.pass == Pass::Deciding && this.cut.is_closed();
             let next = if decided { None } else { ready!(Pin::new(&mut this.entries).poll_next(cx)) };
             this.skipped.store(this.entries.skipped(), Ordering::Relaxed);
+            this.overtaken.store(this.entries.is_overtaken(), Ordering::Relaxed);
             match next {
                 Some(Ok(entry)) => {
                     if let Some(entry) = this.decide(entry) {

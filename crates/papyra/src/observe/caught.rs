@@ -41,8 +41,12 @@ impl Caught {
         Crash::panic(self.text()).at(self.location())
     }
 
-    /// Lets the panic go on as if nobody had caught it. No panic hook is called again.
+    /// Lets the panic go on as if nobody had caught it. No panic hook is called again; who catches it next knows where it
+    /// happened all the same.
     pub fn resume(self) -> ! {
+        if self.location.is_some() {
+            note_panic(LastPanic { text: self.text().to_owned(), location: self.location });
+        }
         resume_unwind(self.panic)
     }
 }

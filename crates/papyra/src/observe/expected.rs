@@ -1,14 +1,22 @@
 //! Panics of tasks whose framework catches them, and tells an adapter what they said but not where they happened.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::task;
 
-/// The tasks whose panics somebody will record, each with the place of its panic.
-static EXPECTED: Mutex<Option<HashMap<task::Id, Option<String>>>> = Mutex::new(None);
+/// The tasks whose panics somebody will record.
+static EXPECTED: Mutex<Option<HashMap<task::Id, Expected>>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Expected {
+    /// Two observers may expect the panics of one task.
+    holders: usize,
+    /// Where it panicked last.
+    place: Option<String>,
+}
 
 /// As long as it lives, an installed [`PanicHook`](super::PanicHook) leaves a panic of the task in which it was made to its
 /// holder, and remembers where it happened. It is for adapters whose framework catches the panics of its actors: it costs
@@ -21,21 +29,26 @@ impl ExpectedPanic {
     pub fn of_this_task() -> Self {
         let task = task::try_id();
         if let Some(task) = task {
-            expected().get_or_insert_default().insert(task, None);
+            expected().get_or_insert_default().entry(task).or_default().holders += 1;
         }
         ExpectedPanic(task)
     }
 
-    /// Where the task panicked, as `FILE:LINE`; known if a [`PanicHook`](super::PanicHook) is installed.
+    /// Where the task panicked last, as `FILE:LINE`; known if a [`PanicHook`](super::PanicHook) is installed.
     pub fn location(&self) -> Option<String> {
-        expected().as_mut()?.get_mut(&self.0?)?.take()
+        expected().as_ref()?.get(&self.0?)?.place.clone()
     }
 }
 
 impl Drop for ExpectedPanic {
     fn drop(&mut self) {
-        if let (Some(task), Some(tasks)) = (self.0, expected().as_mut()) {
-            tasks.remove(&task);
+        if let (Some(task), Some(tasks)) = (self.0, expected().as_mut())
+            && let Entry::Occupied(mut expected) = tasks.entry(task)
+        {
+            expected.get_mut().holders -= 1;
+            if expected.get().holders == 0 {
+                expected.remove();
+            }
         }
     }
 }
@@ -44,12 +57,12 @@ impl Drop for ExpectedPanic {
 pub(super) fn is_expected(location: Option<&str>) -> bool {
     let Some(task) = task::try_id() else { return false };
     let mut expected = expected();
-    let Some(place) = expected.as_mut().and_then(|tasks| tasks.get_mut(&task)) else { return false };
-    *place = location.map(str::to_owned);
+    let Some(expected) = expected.as_mut().and_then(|tasks| tasks.get_mut(&task)) else { return false };
+    expected.place = location.map(str::to_owned);
     true
 }
 
-fn expected() -> MutexGuard<'static, Option<HashMap<task::Id, Option<String>>>> {
+fn expected() -> MutexGuard<'static, Option<HashMap<task::Id, Expected>>> {
     EXPECTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -65,8 +78,10 @@ mod tests {
             let expected = ExpectedPanic::of_this_task();
             assert!(is_expected(Some("a.rs:2")));
             assert!(!tokio::spawn(async { is_expected(Some("b.rs:1")) }).await.unwrap());
-            assert_eq!(expected.location().as_deref(), Some("a.rs:2"));
+            let second = ExpectedPanic::of_this_task();
             drop(expected);
+            assert_eq!(second.location().as_deref(), Some("a.rs:2"));
+            drop(second);
             is_expected(Some("a.rs:3"))
         });
         assert!(!task.await.unwrap());

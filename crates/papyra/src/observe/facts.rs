@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::{Crash, Decision, Life, Restart, processing::Handled};
 use crate::{ActorAddress, Event, Payload, Timestamp};
 
-/// The longest text of a panic, error or reason that is kept, in bytes: the fact of a crash must never be too large to record.
+/// The longest name, text of a panic, error or reason that is kept, in bytes: the fact of a crash must never be too large to
+/// record.
 const MAX_TEXT: usize = 8 * 1024;
 
 pub(super) fn started(life: &Life) -> Event {
@@ -15,7 +16,7 @@ pub(super) fn started(life: &Life) -> Event {
         generation: u64,
         parent: Option<&'a str>,
     }
-    of(life.address(), "ActorStarted", &Started { generation: life.generation(), parent: life.parent() })
+    of(life.address(), "ActorStarted", &Started { generation: life.generation(), parent: life.parent().map(shortened) })
 }
 
 pub(super) fn restarted(life: &Life, restart: Restart) -> Event {

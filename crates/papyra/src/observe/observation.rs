@@ -81,14 +81,16 @@ impl Observation {
         &self.observing.recorder
     }
 
-    /// `SYSTEM://NAME`, the address of an actor by its name or by whatever else tells it from the others.
+    /// `SYSTEM://NAME`, the address of an actor by its name or by whatever else tells it from the others. Of a name above
+    /// 8 KiB only the beginning counts.
     pub fn address(&self, name: &str) -> ActorAddress {
-        ActorAddress::new(format!("{}://{name}", self.observing.system))
+        ActorAddress::new(format!("{}://{}", self.observing.system, facts::shortened(name)))
     }
 
     /// An actor or task of this name begins to start. Its generation is how often this has happened before, plus one;
     /// of names without a living actor the latest 10,000 are remembered.
     pub fn begin(&self, name: &str) -> Life {
+        let name = facts::shortened(name);
         let generation = self.observing.generations().begin(name);
         Life::begin(self, self.address(name), Some(name.to_owned()), generation)
     }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Anomaly, CompactionReport, RecoveryReport, ScanReport};
+use super::{Anomaly, Backlog, CompactionReport, RecoveryReport, ScanReport};
 use crate::{Error, ErrorKind, Kind, Result};
 
 /// What became of one part of a log: a report, or why there is none.
@@ -127,6 +127,7 @@ impl ScanReport {
             whole.legacy_lines += found.legacy_lines;
             whole.live_writer |= found.live_writer;
             whole.deep |= found.deep;
+            whole.backlog = Backlog::of_all([whole.backlog, found.backlog]);
             whole.notes.extend(found.notes.iter().map(|note| format!("{}: {note}", part.log)));
             for kind in Kind::KNOWN.into_iter().filter(|kind| !part.kinds.contains(kind)) {
                 if let Some(count) = found.entries.get(kind.as_str()).filter(|count| **count > 0) {

@@ -73,6 +73,25 @@ async fn a_text_without_end_is_cut_off_and_still_recorded() {
 }
 
 #[tokio::test]
+async fn a_name_without_end_is_cut_off_and_its_life_still_recorded() {
+    let scene = Scene::new();
+    let observation = scene.observation().start();
+    let endless = "ä".repeat(10 << 20);
+    let mut life = observation.begin(&endless);
+    life.set_parent(Some(endless.clone()));
+    life.started();
+    life.crashed(&Crash::error("boom"));
+    observation.start_refused(&endless, "the name is taken");
+    observation.dead_letter(&observation.address(&endless), "Place", papyra::Why::Stopped, || None);
+    // It is the same name each time.
+    assert_eq!(observation.begin(&endless).generation(), 2);
+    drop(observation);
+    let told = scene.told().await;
+    assert_eq!(told.len(), 4);
+    assert!(told.iter().all(|told| told.starts_with("orders://ä") && told.len() < 20_000), "{:?}", told[0].len());
+}
+
+#[tokio::test]
 async fn a_life_that_outlives_its_observation_records_nothing() {
     let scene = Scene::new();
     let observation = scene.observation().start();

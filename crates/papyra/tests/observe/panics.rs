@@ -4,6 +4,7 @@
 //! for one ignored test.
 
 use std::{
+    os::unix::process::ExitStatusExt,
     process::{Command, Output},
     time::Duration,
 };
@@ -54,6 +55,42 @@ async fn play_a_death() {
     observation.begin("worker").started();
     let doomed = std::thread::Builder::new().name("doomed".to_owned());
     doomed.spawn(|| panic!("the end")).unwrap().join().unwrap_err();
+}
+
+/// A program of its own, that cargo builds with `panic = "abort"`: nothing but that makes the hook wait.
+#[tokio::test]
+async fn a_program_that_is_built_to_abort_leaves_its_last_words() {
+    let deps = std::env::current_exe().unwrap();
+    let target = deps.ancestors().nth(3).unwrap();
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--locked",
+            "--offline",
+            "--package",
+            "papyra",
+            "--profile",
+            "abort",
+            "--example",
+            "last_words",
+        ])
+        .args(["--target-dir".as_ref(), target.as_os_str()])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+
+    let dir = tempfile::tempdir().unwrap();
+    let address = format!("json:{}", dir.path().join("facts.ndjson").display());
+    let played =
+        Command::new(target.join("abort/examples/last_words")).arg(&address).current_dir(dir.path()).output().unwrap();
+    assert_eq!(played.status.signal(), Some(libc::SIGABRT), "{played:?}");
+    let entries = open(&address).await.unwrap().read(ReadOptions::oldest_first()).collect().await.unwrap();
+    let facts: Vec<String> = entries.iter().map(|entry| told(&entry.fact)).collect();
+    let [started, words] = &facts[..] else { panic!("{facts:?} {played:?}") };
+    assert_eq!(started, r#"orders://importer ActorStarted {"generation":1,"parent":null}"#);
+    assert!(words.starts_with(r#"- ProcessPanicked {"message":"a file without an end","file":""#), "{words}");
+    assert!(words.contains(r#"last_words.rs","line":"#), "{words}");
 }
 
 #[test]
@@ -111,6 +148,9 @@ async fn play_caught_panics() {
     let caught = catch(|| panic!("caught")).unwrap_err();
     assert_eq!(caught.location(), Some(&*format!("{}:{line}", file!())));
     assert_eq!(take_panic_location(), None);
+    // Two who catch the same panic both know where it happened.
+    let passed_on = catch(|| caught.resume()).unwrap_err();
+    assert_eq!((passed_on.text(), passed_on.location()), ("caught", Some(&*format!("{}:{line}", file!()))));
     // Nobody has told the hook that this one will be caught.
     let _ = std::panic::catch_unwind(|| panic!("by surprise"));
     assert!(take_panic_location().is_some());

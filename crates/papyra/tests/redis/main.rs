@@ -16,3 +16,5 @@ mod recording;
 mod refusals;
 mod several;
 mod shipping;
+mod spool;
+mod spool_troubles;

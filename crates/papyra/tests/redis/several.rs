@@ -69,10 +69,12 @@ async fn a_cluster_without_a_hash_tag_keeps_the_order_of_each_kind() {
     log.clone().with_retention(retention).compact().await.unwrap();
     assert_eq!(numbers(&log).await.len(), 20);
     assert!(log.scan(ScanOptions::deep()).await.unwrap().is_clean());
-    assert_eq!(
-        log.backend().shipping().unwrap().mark("0199f0c2-7a44-7e51-9d0b-3a4f6b1f2c77").await.unwrap_err().kind(),
-        papyra::ErrorKind::Config
-    );
+    assert!(log.backend().shipping().is_none());
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    let error = papyra::open(&cluster.url(&format!("prefix=spread&spool={}", spool.display()))).await.unwrap_err();
+    assert_eq!(error.kind(), papyra::ErrorKind::Config);
+    assert!(error.cure().unwrap().contains("prefix={papyra}") && !spool.exists(), "{error:?}");
 }
 
 #[tokio::test]

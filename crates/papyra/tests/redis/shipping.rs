@@ -34,10 +34,10 @@ async fn a_shipment_that_is_sent_again_is_not_added_again() {
     let lines = lines();
     assert_eq!(ship.mark(WRITER).await.unwrap(), None);
     let first = Shipment { writer: WRITER, previous: 0, lines: &lines[..2] };
-    assert_eq!(ship.ship(&first).await.unwrap(), Shipped::Done);
+    assert_eq!(ship.ship(&first).await.unwrap(), Shipped::Done(vec![]));
     assert_eq!(ship.ship(&first).await.unwrap(), Shipped::Repeated);
     let rest = Shipment { writer: WRITER, previous: 2, lines: &lines[2..] };
-    assert_eq!(ship.ship(&rest).await.unwrap(), Shipped::Done);
+    assert_eq!(ship.ship(&rest).await.unwrap(), Shipped::Done(vec![]));
     assert_eq!(ship.ship(&first).await.unwrap(), Shipped::Repeated);
     assert_eq!(length(&server), lines.len() as i64);
     assert_eq!(ship.mark(WRITER).await.unwrap().unwrap().seq, lines.len() as u64);
@@ -71,7 +71,7 @@ async fn a_server_that_forgot_the_script_or_was_restarted_is_told_it_again() {
     let next = Shipment { writer: WRITER, previous: 2, lines: &lines[2..3] };
     assert_eq!(ship.ship(&next).await.unwrap_err().kind(), papyra::ErrorKind::Unavailable);
     server.revive();
-    assert_eq!(ship.ship(&next).await.unwrap(), Shipped::Done);
+    assert_eq!(ship.ship(&next).await.unwrap(), Shipped::Done(vec![]));
     assert_eq!(length(&server), 3);
 }
 

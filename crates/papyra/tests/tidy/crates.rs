@@ -1,8 +1,11 @@
 //! The arrows between the crates of the workspace: down only, read from their manifests.
 
 /// From the lowest to the highest: adapters know the library, programs know both.
-const RANKS: [&[&str]; 3] =
-    [&["papyra"], &["papyra-http", "papyra-kameo", "papyra-ractor"], &["papyra-bench", "papyra-cli"]];
+const RANKS: [&[&str]; 3] = [
+    &["papyra", "papyra-kameo-macros"],
+    &["papyra-http", "papyra-kameo", "papyra-otel", "papyra-ractor"],
+    &["papyra-bench", "papyra-cli"],
+];
 
 /// Every dependency of a crate, given by name and manifest, that does not point down.
 pub(crate) fn findings(name: &str, manifest: &str) -> Vec<String> {

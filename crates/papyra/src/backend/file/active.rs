@@ -12,12 +12,11 @@ use super::{
     FileConfig,
     beginning::Beginning,
     encoded::{Encoded, Next, STAMP_BYTES},
-    lines,
     lock::{HeldLock, SwapGuard, SwapLock},
     log_end::LogEnd,
     opened::{Opened, own_event, refuse_links},
     rotate::Dropped,
-    segments::{Segment, Segments},
+    segments::{self, Segment, Segments},
     storage::{self, ActiveFile, Identity, Storage},
     unsynced::Unsynced,
 };
@@ -350,7 +349,7 @@ fn begin_at(segments: &Segments, storage: &dyn Storage) -> Result<(OsString, Seg
         let failed = |error| Error::io("look at", path, error);
         let file = storage::open_for_reading(path)?;
         let size = file.metadata().map_err(failed)?.len();
-        if lines::next_newline(&file, 0, size).map_err(failed)?.is_none() {
+        if segments::is_unborn(&file, size).map_err(failed)? {
             let failed = |error| Error::io("remove the interrupted", path, error);
             storage.remove(path).and_then(|()| storage.sync_directory_of(path)).map_err(failed)?;
             tracing::warn!(target: "papyra", path = %path.display(), "removed a segment that was interrupted before it began");

@@ -12,13 +12,14 @@ use std::{
 
 use super::{
     FileConfig,
+    ahead::AHEAD,
     judge::{self, Open},
     layout::{End, Layout},
     lines,
     lock::{HeldLock, SwapLock},
     opened::{Settled, refuse_links},
     pass::Pass,
-    segments::{Segment, Segments},
+    segments::{self, Segment, Segments},
     storage,
 };
 use crate::{
@@ -28,8 +29,6 @@ use crate::{
 
 /// How much is handed over at once.
 const BLOCK: usize = 1 << 20;
-/// So many of the next segments are held open, so that a writer that drops its oldest ones does not overtake the copying.
-const AHEAD: usize = 64;
 /// How often the copying begins anew if it was overtaken all the same.
 const TRIES: u32 = 5;
 /// A file that was changed so short a time ago may be changed once more within the same tick of its file system's clock.
@@ -89,7 +88,7 @@ impl Moment {
             let file = Arc::new(storage::open_for_reading(&active.path)?);
             let size = file.metadata().map_err(failed)?.len();
             // A rotation that was interrupted: nothing was ever acknowledged from there.
-            if !sealed.is_empty() && lines::behind_last_newline(&file, size).map_err(failed)? == 0 {
+            if !sealed.is_empty() && segments::is_unborn(&file, size).map_err(failed)? {
                 left_out.push(format!("{}: a rotation that was interrupted", named(&active.path)));
                 continue;
             }
@@ -107,6 +106,7 @@ impl Moment {
         let single = self.sealed.is_empty();
         let mut ahead = VecDeque::new();
         loop {
+            // Held open, so that a writer that drops its oldest ones does not overtake the copying.
             while ahead.len() < AHEAD
                 && let Some(segment) = self.sealed.pop_front()
             {

@@ -80,7 +80,7 @@ impl Fates {
             files: Vec::with_capacity(members.files.len()),
             removed: 0,
         };
-        let mut cut = wanted.retention.cut(wanted.now);
+        let mut cut = wanted.cut();
         let mut runs = 0;
         let mut size = active_size(members.files.last(), swap)?;
         for member in members.files.into_iter().rev() {

@@ -1,10 +1,13 @@
 //! Who may touch a log: three small files beside it, never renamed and never deleted.
 
 use std::{
-    ffi::OsString,
-    fs::{File, OpenOptions, TryLockError},
+    ffi::{OsStr, OsString},
+    fs::{File, Metadata, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -18,6 +21,9 @@ use crate::{Error, ErrorKind, Result};
 const PROBE_PATIENCE: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(5);
 const GENERATION_BYTES: usize = 8;
+const WRITER: &str = ".lock";
+const MAINTENANCE: &str = ".maint.lock";
+const SWAP: &str = ".swap.lock";
 
 /// The three lock files of a log.
 #[derive(Clone, Debug)]
@@ -37,7 +43,7 @@ impl LockPaths {
             path.push(suffix);
             PathBuf::from(path)
         };
-        LockPaths { writer: with(".lock"), maintenance: with(".maint.lock"), swap: with(".swap.lock") }
+        LockPaths { writer: with(WRITER), maintenance: with(MAINTENANCE), swap: with(SWAP) }
     }
 }
 
@@ -51,22 +57,30 @@ struct Holder {
 
 /// A lock that is held as long as this value lives.
 #[derive(Debug)]
-pub(super) struct HeldLock {
+pub(in crate::backend) struct HeldLock {
     _file: File,
 }
 
 fn open(path: &Path) -> Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-        .map_err(|error| Error::io("open the lock file", path, error))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let opened = match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
+        created => created.inspect(|file| {
+            owner(path).iter().for_each(|owner| storage::give_to(file, owner));
+        }),
+    };
+    let file = opened.map_err(|error| Error::io("open the lock file", path, error))?;
     storage::must_be_regular(&file, path)?;
     Ok(file)
+}
+
+/// Whose log a lock is for: that of the file beside it, or else that of the directory.
+fn owner(lock: &Path) -> Option<Metadata> {
+    let name = lock.file_name()?.as_bytes();
+    let log = [MAINTENANCE, SWAP, WRITER].iter().find_map(|suffix| name.strip_suffix(suffix.as_bytes()))?;
+    let log = lock.with_file_name(OsStr::from_bytes(log));
+    log.symlink_metadata().or_else(|_| storage::directory_of(lock).metadata()).ok()
 }
 
 /// A lock on a file that its path no longer names protects nothing.
@@ -80,7 +94,7 @@ impl HeldLock {
     ///
     /// # Errors
     /// `Locked` after the patience is over, naming the holder.
-    pub(super) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
+    pub(in crate::backend) fn take(path: &Path, verb: &str, patience: Duration, log: &Path) -> Result<HeldLock> {
         let began = Instant::now();
         loop {
             let file = open(path)?;
@@ -114,7 +128,7 @@ fn locked(path: &Path, log: &Path) -> Error {
 }
 
 /// Whether somebody holds a lock at this moment. Where that cannot be found out, somebody may.
-pub(super) fn is_held(path: &Path) -> bool {
+pub(in crate::backend) fn is_held(path: &Path) -> bool {
     match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Ok(file) => file.try_lock_shared().is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,

@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{lines, replace, segments::Segments, storage};
+use super::{
+    lines, replace,
+    segments::{self, Segments},
+    storage,
+};
 use crate::{
     Error, ErrorKind, Result,
     codec::{self, Header, HeaderLine},
@@ -47,7 +51,7 @@ pub(super) struct Members {
     pub(super) dropped_through: u64,
     /// Files that hold only what was dropped: interrupted maintenance left them, and the next one removes them.
     pub(super) leftovers: Vec<PathBuf>,
-    /// The newest file without a whole line: a rotation that was interrupted.
+    /// The newest file without a whole header: a rotation that was interrupted.
     pub(super) unborn: Option<PathBuf>,
     /// Segments of other logs, with the ids of those.
     pub(super) foreign: Vec<(PathBuf, String)>,
@@ -62,8 +66,8 @@ enum Beginning {
     Header(Header),
     /// Something else, or a header that is damaged.
     Other,
-    /// There is no whole line.
-    Nothing,
+    /// Not even a whole header.
+    Unborn,
 }
 
 impl Members {
@@ -85,8 +89,9 @@ impl Members {
         }
         for path in listing.strangers {
             let name = path.file_name().unwrap_or_default();
-            // Directories and hidden files are nobody's business: `lost+found`, what a network's file system leaves.
-            if name.as_encoded_bytes().starts_with(b".") || path.is_dir() {
+            // Directories and hidden files are nobody's business: `lost+found`, what a network's file system leaves. But what is
+            // called as a segment is in the way of the next one.
+            if !segments::is_named(name) && (name.as_encoded_bytes().starts_with(b".") || path.is_dir()) {
                 continue;
             }
             match replace::replaced_by(name) {
@@ -107,7 +112,7 @@ impl Members {
                     member.header = Some(header);
                 }
                 Beginning::Other => {}
-                Beginning::Nothing => members.unborn = Some(member.path.clone()),
+                Beginning::Unborn => members.unborn = Some(member.path.clone()),
             }
             members.files.push(member);
         }
@@ -175,11 +180,8 @@ impl Beginning {
         let mut bytes = vec![0; HEAD];
         let got = lines::read_at(&file, &mut bytes, 0).map_err(failed)?;
         let Some(end) = memchr::memchr(b'\n', &bytes[..got]) else {
-            let nothing = got < HEAD || {
-                let size = file.metadata().map_err(failed)?.len();
-                lines::next_newline(&file, 0, size).map_err(failed)?.is_none()
-            };
-            return Ok(if nothing { Beginning::Nothing } else { Beginning::Other });
+            let unborn = got < HEAD && segments::is_unborn(&file, got as u64).map_err(failed)?;
+            return Ok(if unborn { Beginning::Unborn } else { Beginning::Other });
         };
         let line = &bytes[..end];
         match codec::is_sealed(line).and_then(|_| Header::decode(line)) {

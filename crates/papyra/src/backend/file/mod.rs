@@ -4,6 +4,7 @@
 //! one write and one sync; each read and each scan runs on a thread of its own. The async face below only hands over and waits.
 
 mod active;
+mod ahead;
 mod backup;
 mod beginning;
 mod compact;
@@ -17,14 +18,14 @@ mod gaps;
 mod judge;
 mod layout;
 mod lines;
-mod lock;
+pub(super) mod lock;
 mod log_end;
 mod members;
-mod opened;
+pub(super) mod opened;
+pub(super) mod outgoing;
 mod output;
 mod pass;
 mod passed;
-mod place;
 mod plan;
 mod quarantine;
 mod read_back;
@@ -52,7 +53,10 @@ mod walk;
 mod writer;
 mod written;
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64},
+};
 
 use async_trait::async_trait;
 
@@ -127,13 +131,14 @@ impl Backend for FileLog {
     }
 
     fn read(&self, options: ReadOptions) -> EntryStream {
-        let skipped = Arc::new(AtomicU64::new(0));
-        let (segments, counter) = (Segments::of(&self.config), skipped.clone());
-        let entries = threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter) {
-            Ok(reader) => reader.run(sink),
-            Err(error) => drop(sink(Err(error))),
-        });
-        EntryStream::with_skipped(entries, skipped)
+        let (skipped, overtaken) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (segments, counter, flag) = (Segments::of(&self.config), skipped.clone(), overtaken.clone());
+        let entries =
+            threads::stream("papyra-reader", move |sink| match Reader::open(segments, options, counter, flag) {
+                Ok(reader) => reader.run(sink),
+                Err(error) => drop(sink(Err(error))),
+            });
+        EntryStream::with_skipped(entries, skipped).with_overtaken(overtaken)
     }
 
     async fn scan(&self, options: ScanOptions) -> Result<ScanReport> {

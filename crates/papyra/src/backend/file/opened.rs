@@ -186,6 +186,6 @@ pub(super) fn refuse_links(path: &Path) -> Result<()> {
     }
 }
 
-pub(super) fn own_event(event_type: &str, payload: Payload) -> Fact {
+pub(in crate::backend) fn own_event(event_type: &str, payload: Payload) -> Fact {
     Event::new(OWN_ADDRESS, event_type).with_payload(payload).into()
 }

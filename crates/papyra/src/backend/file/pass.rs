@@ -295,8 +295,7 @@ impl Pass {
         self.log_id = Some(header.log_id.clone());
         let misnumbered = !self.sealed_here && self.member.number.is_some_and(|own| own != header.segment);
         (self.sealed, self.sealed_here) = (true, true);
-        // What stands before it are lines that it counts, or junk.
-        self.first_seq.get_or_insert(if header.first_seq <= self.line { 1 } else { header.first_seq });
+        self.first_seq.get_or_insert(self.sequence.first_before(header));
         self.dropped_through = self.dropped_through.max(header.dropped_through);
         if self.is_beyond(header.first_seq - 1) {
             return self.findings.add(AnomalyKind::UnexpectedFile, offset, len, self.line, None, || {

@@ -67,7 +67,7 @@ impl Plan {
     /// Looks at the whole file, which must be sound, and decides.
     pub(super) fn make(path: &Path, file: &Arc<File>, size: u64, wanted: &CompactionConfig) -> Result<Plan> {
         let passed = scan::must_be_clean(path, file, size, "the log", wanted.progress.as_ref())?;
-        Plan::of(path, file, size, &passed, wanted.retention.cut(wanted.now))
+        Plan::of(path, file, size, &passed, wanted.cut())
     }
 
     /// Decides from the newest fact back, as the cut says that has decided on everything newer. Stretches that stay or go as a

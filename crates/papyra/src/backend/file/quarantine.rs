@@ -87,7 +87,7 @@ const SET_ASIDE: &str = "set-aside";
 /// Moves a file out of a log's directory, into one below it. Nothing is copied, and nothing there is replaced.
 pub(super) fn set_aside(source: &Path) -> Result<PathBuf> {
     let failed = |error| Error::io("set aside", source, error);
-    let directory = storage::directory_of(source).join(SET_ASIDE);
+    let directory = aside_of(source);
     storage::create_directories(&directory).map_err(failed)?;
     let name = source.file_name().unwrap_or_default();
     let mut path = directory.join(name);
@@ -99,6 +99,17 @@ pub(super) fn set_aside(source: &Path) -> Result<PathBuf> {
     std::fs::rename(source, &path).map_err(failed)?;
     storage::sync_directory_of(&path).and_then(|()| storage::sync_directory_of(source)).map_err(failed)?;
     Ok(path)
+}
+
+/// The directory for what is set aside; a file of that name is no directory, and may be what is to be set aside.
+fn aside_of(source: &Path) -> PathBuf {
+    let mut directory = storage::directory_of(source).join(SET_ASIDE);
+    let mut number = 1;
+    while directory.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+        number += 1;
+        directory.set_file_name(format!("{SET_ASIDE}.{number}"));
+    }
+    directory
 }
 
 /// A path in the manifest says where the file was, whatever directory it is read in. One that is not UTF-8 is shown as well

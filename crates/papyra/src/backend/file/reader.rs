@@ -1,8 +1,12 @@
 //! Reading a log: without locks, in both orders, at the cost of the entries read, whatever becomes of its files meanwhile.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use super::{
+    ahead::Ahead,
     beginning::Beginning,
     delivery::{Delivery, Sink},
     layout::End,
@@ -22,13 +26,20 @@ pub(super) struct Reader {
     /// Nothing with this number or a lower one is given out: it is not asked for, or was dropped.
     floor: u64,
     skipped: Arc<AtomicU64>,
+    /// Set if a compaction dropped what was to be read before the read came there.
+    overtaken: Arc<AtomicBool>,
 }
 
 impl Reader {
     /// Looks at what is there. What is appended later is not read.
-    pub(super) fn open(segments: Segments, options: ReadOptions, skipped: Arc<AtomicU64>) -> Result<Reader> {
+    pub(super) fn open(
+        segments: Segments,
+        options: ReadOptions,
+        skipped: Arc<AtomicU64>,
+        overtaken: Arc<AtomicBool>,
+    ) -> Result<Reader> {
         let (listing, floor) = segments.look(|listing| floor(&segments, listing, &options))?;
-        Ok(Reader { segments, options, listing, floor, skipped })
+        Ok(Reader { segments, options, listing, floor, skipped, overtaken })
     }
 
     /// Gives every entry to the sink until it has enough.
@@ -50,19 +61,23 @@ impl Reader {
         if at > 0 && self.with_lowest(&listing, |lowest| lowest.legacy_forward(out))? == Next::Nothing {
             return Ok(());
         }
-        while let Some(segment) = listing.segments.get(at) {
-            let Some(reading) = self.reading(segment)? else {
-                let number = segment.number;
-                listing = self.list_again(out)?;
-                at = listing.segments.partition_point(|segment| segment.number < number);
-                continue;
-            };
-            if reading.forward(out)? == Next::Nothing {
-                return Ok(());
+        loop {
+            let mut ahead = Ahead::of(&self.segments, &listing.segments, at)?;
+            if at + 1 < listing.segments.len() {
+                // A compaction may have been at work while they were opened. What it dropped must not be given in part.
+                out.floor = out.floor.max(self.dropped_by_now(&listing)?);
             }
-            at += 1;
+            while let Some(held) = ahead.next()? {
+                self.overtaken.fetch_or(held.is_new, Ordering::Relaxed);
+                if Reading::of(held.file, &held.segment.path)?.forward(out)? == Next::Nothing {
+                    return Ok(());
+                }
+            }
+            let Some(number) = ahead.gone() else { return Ok(()) };
+            self.overtaken.fetch_or(ahead.gives(), Ordering::Relaxed);
+            listing = self.list_again(out)?;
+            at = listing.segments.partition_point(|segment| segment.number < number);
         }
-        Ok(())
     }
 
     fn backward(&self, mut listing: Listing, out: &mut Delivery<'_>) -> Result<()> {
@@ -109,6 +124,14 @@ impl Reader {
         let (listing, floor) = self.segments.look(|listing| dropped_through(&self.segments, listing, None))?;
         out.floor = out.floor.max(floor);
         Ok(listing)
+    }
+
+    /// Up to which number everything is dropped by now.
+    fn dropped_by_now(&self, listing: &Listing) -> Result<u64> {
+        match gone(&self.segments, dropped_through(&self.segments, listing, None))? {
+            Some(dropped) => Ok(dropped),
+            None => Ok(self.segments.look(|listing| dropped_through(&self.segments, listing, None))?.1),
+        }
     }
 
     /// The segment to begin with, oldest first: all before it is surely not asked for.

@@ -43,8 +43,12 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub(super) fn open(path: &'a Path) -> Result<Reading<'a>> {
+        Reading::of(Arc::new(storage::open_for_reading(path)?), path)
+    }
+
+    /// The same of a file that is open already.
+    pub(super) fn of(file: Arc<File>, path: &'a Path) -> Result<Reading<'a>> {
         let failed = |error| Error::io("read", path, error);
-        let file = Arc::new(storage::open_for_reading(path)?);
         let size = file.metadata().map_err(failed)?.len();
         let end = lines::behind_last_newline(&file, size).map_err(failed)?;
         let layout = Layout::of(&file, end, path)?;

@@ -131,7 +131,9 @@ fn remove_others(
     let members = &looked.members;
     let strange = members.foreign.iter().map(|(path, _)| path).chain(&members.strays);
     for path in strange.clone() {
-        match original(path)? {
+        // Of what is no file nothing can be copied, and what a link leads to is somebody else's.
+        let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+        match if is_file { original(path)? } else { None } {
             Some(copy) => {
                 replace::remove("remove", std::slice::from_ref(path))?;
                 quarantined.push(copy);

@@ -2,8 +2,11 @@
 
 use std::{ffi::OsStr, path::Path, sync::Arc};
 
-use super::{FileConfig, lock, place::Place, relabel::relabel, replace, scan, segments::Segments};
-use crate::{Error, ErrorKind, Figures, Restored, Result, ScanOptions, ScanReport, Stored, disk};
+use super::{FileConfig, lock, relabel::relabel, replace, scan, segments::Segments};
+use crate::{
+    Error, ErrorKind, Figures, Restored, Result, ScanOptions, ScanReport, Stored, disk,
+    place::{Form, Place},
+};
 
 /// The backends whose pieces are files of this engine.
 const OURS: [&str; 2] = ["json", "rotating"];
@@ -16,7 +19,8 @@ pub(super) fn restore(config: &FileConfig, from: &Stored, name: &str, address: &
     }
     let log = Segments::of(config);
     let target = log.home();
-    let place = Place::begin(&log)?;
+    let form = if matches!(log, Segments::File(_)) { Form::File } else { Form::Directory };
+    let place = Place::begin(target, form)?;
     must_be_unused(&log)?;
     let new_id = uuid::Uuid::now_v7().to_string();
     let built = match &log {

@@ -16,10 +16,10 @@ use super::{
     lines::{Forward, Raw},
     opened::{OWN_ADDRESS, own_event},
     segments::Segment,
-    storage::{self, Identity},
+    storage::{self, ActiveFile, Identity},
 };
 use crate::{
-    Error, Event, Fact, Payload, Result, Timestamp,
+    Error, ErrorKind, Event, Fact, Payload, Result, Timestamp,
     codec::{self, Form, Header},
 };
 
@@ -27,6 +27,8 @@ use crate::{
 const REMARK_BYTES: usize = 256;
 /// So many segments are deleted at once at most, so that nobody waits long for it; the next rotation goes on.
 const MAX_DROPS: usize = 64;
+/// How often a number is tried that something else has.
+const TRIES: u32 = 16;
 const DROPPED: &str = "SegmentsDropped";
 
 /// A segment that is no part of the log any more, and the numbers that it accounted for.
@@ -90,18 +92,9 @@ impl Active {
 
     fn begin_next(&mut self) -> Result<()> {
         let Drops { dropped, through } = self.to_drop()?;
-        let mut number = self.number + 1;
-        let begun = match self.storage.begin(&self.segments.path(&self.name, number)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // Somebody put a file there. It is not ours to touch: a scan names it.
-                number = self.segments.list()?.segments.last().map_or(number, |highest| highest.number.max(number)) + 1;
-                self.storage.begin(&self.segments.path(&self.name, number))
-            }
-            begun => begun,
-        };
+        let (number, mut file) = self.begin_file()?;
         let segment = Segment { number, path: self.segments.path(&self.name, number) };
         let failed = |error| Error::io("begin", &segment.path, error);
-        let mut file = begun.map_err(failed)?;
         self.half_begun = Some(segment.path.clone());
         let header = Header {
             segment: segment.number,
@@ -117,7 +110,7 @@ impl Active {
         let mut bytes = Vec::new();
         header.encode(&mut bytes);
         let identity = Identity::of(file.file()).map_err(failed)?;
-        keep_mode(self.file.file(), file.file());
+        keep_owner_and_mode(self.file.file(), file.file());
         storage::write_all(&mut *file, &bytes).map_err(failed)?;
         file.sync().map_err(failed)?;
         // Its name too, or a power cut may take the whole segment away.
@@ -131,6 +124,24 @@ impl Active {
             self.drop_segment(dropped);
         }
         Ok(())
+    }
+
+    /// Creates the file of the next number. What somebody put there under its name is not ours to touch: a scan names it.
+    fn begin_file(&self) -> Result<(u64, Box<dyn ActiveFile>)> {
+        let mut number = self.number;
+        for _ in 0..TRIES {
+            let used_up =
+                || Error::new(ErrorKind::Io, format!("no segment has a higher number than `{}`", self.path.display()));
+            number = number.checked_add(1).ok_or_else(used_up)?;
+            let path = self.segments.path(&self.name, number);
+            match self.storage.begin(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    number = self.segments.list()?.segments.last().map_or(number, |highest| highest.number.max(number));
+                }
+                begun => return begun.map(|file| (number, file)).map_err(|error| Error::io("begin", &path, error)),
+            }
+        }
+        Err(Error::io("begin a segment behind", &self.path, io::ErrorKind::AlreadyExists.into()))
     }
 
     /// A segment that could not be begun whole must be gone, durably, before the present one goes on: its header claims
@@ -247,11 +258,11 @@ impl Active {
     }
 }
 
-/// Whoever may read the log today may read it tomorrow. Only a convenience: without it the owner alone may.
-fn keep_mode(of: &File, for_new: &File) {
-    if let Ok(metadata) = of.metadata()
-        && metadata.mode() & 0o7777 != 0o600
-    {
+/// Whoever may read or write the log today may do it tomorrow. Only a convenience: without it the owner alone may.
+fn keep_owner_and_mode(of: &File, for_new: &File) {
+    let Ok(metadata) = of.metadata() else { return };
+    storage::give_to(for_new, &metadata);
+    if metadata.mode() & 0o7777 != 0o600 {
         let _ = for_new.set_permissions(std::fs::Permissions::from_mode(metadata.mode() & 0o666));
     }
 }

@@ -159,7 +159,10 @@ impl Salvage {
             self.outputs.iter().map(|output| output.highest).chain(self.late.iter().map(|late| late.seq)).max();
         self.next.seq = self.next.seq.max(highest.unwrap_or(0) + 1);
         if self.files.len() > 1 {
-            let damaged = if layout.is_sealed(end) { 0 } else { layout.legacy_lines };
+            // Facts of other programs are not lost: they get numbers yet.
+            let last = self.files.len() - 1;
+            let unsealed = self.unsealed.iter().filter(|(file, ..)| *file == last).count() as u64;
+            let damaged = if layout.is_sealed(end) { 0 } else { layout.legacy_lines.saturating_sub(unsealed) };
             self.next.seq = self.next.seq.max(sequence.accounted() + 1 + damaged);
         }
     }

@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
 
-use super::{FileConfig, lock::LockPaths, storage};
+use super::{FileConfig, lines, lock::LockPaths, storage};
 use crate::{Error, ErrorKind, Result};
 
 /// What the segments of a new directory are called.
@@ -15,6 +16,9 @@ const NAME: &str = "facts";
 const EXTENSION: &str = ".ndjson";
 /// Numbers have at least so many digits, so that `ls` shows them in order.
 const DIGITS: usize = 6;
+/// A rotation writes a header before anything else, and no header that begins a segment is longer, in bytes. A header and a fact
+/// that somebody recorded are longer.
+const MAX_UNBORN: u64 = 300;
 /// How often a log is looked at again whose files come and go.
 const TRIES: u32 = 100;
 /// What the locks in a directory are called, whatever its segments are called.
@@ -123,6 +127,12 @@ impl Segments {
     }
 }
 
+/// Whether the newest of several files is what an interrupted rotation leaves: no whole line, and no more than the beginning of a
+/// header, since nothing else is written before the header is durable. A longer file held facts that were acknowledged.
+pub(super) fn is_unborn(file: &File, size: u64) -> io::Result<bool> {
+    Ok(size <= MAX_UNBORN && lines::behind_last_newline(file, size)? == 0)
+}
+
 fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     let failed = |error| Error::io("list", directory, error);
     let entries = match std::fs::read_dir(directory) {
@@ -138,9 +148,9 @@ fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     let mut named: BTreeMap<OsString, Vec<Segment>> = BTreeMap::new();
     let mut strangers = Vec::new();
     for entry in entries {
-        let file = entry.map_err(failed)?.file_name();
-        let path = directory.join(&file);
-        let Some((name, number)) = split(&file) else {
+        let entry = entry.map_err(failed)?;
+        let (file, path) = (entry.file_name(), entry.path());
+        let Some((name, number)) = split(&file).filter(|_| is_file(&entry)) else {
             strangers.push(path);
             continue;
         };
@@ -163,6 +173,25 @@ fn list(directory: &Path, locks: &LockPaths) -> Result<Listing> {
     Ok(Listing { name, segments, strangers })
 }
 
+/// Whether a file stands under a name, if only by a link. Whoever makes a directory, a pipe or a link to nowhere that is called
+/// as a segment must not keep the whole log from being read.
+fn is_file(entry: &std::fs::DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => match std::fs::metadata(entry.path()) {
+            Ok(target) => target.is_file(),
+            // Whoever opens it will say so.
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        },
+        Ok(kind) => kind.is_file(),
+        Err(_) => true,
+    }
+}
+
+/// Whether a file is called as a segment is.
+pub(super) fn is_named(file: &OsStr) -> bool {
+    split(file).is_some()
+}
+
 /// The name and the number of a segment, if a file is called as we would call it.
 fn split(file: &OsStr) -> Option<(&OsStr, u64)> {
     let text = file.to_str()?;
@@ -183,6 +212,7 @@ fn several<'a>(directory: &Path, names: impl Iterator<Item = &'a OsString>) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Header;
 
     fn directory(files: &[&str]) -> (tempfile::TempDir, Segments) {
         let dir = tempfile::tempdir().unwrap();
@@ -240,6 +270,20 @@ mod tests {
         assert_eq!(missing.list_existing().unwrap_err().kind(), ErrorKind::NotFound);
         let file = Segments::Directory(dir.path().join("file"));
         assert_eq!(file.list().unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn no_header_that_begins_a_segment_is_as_long_as_one_with_a_fact() {
+        let id = uuid::Uuid::nil().to_string();
+        let (mut shortest, mut longest) = (Vec::new(), Vec::new());
+        let at = |seconds| crate::Timestamp::from_seconds(seconds).unwrap();
+        Header::first(id.clone(), 1, at(1.0)).encode(&mut shortest);
+        let most = crate::codec::MAX_SEQ;
+        let first = Header::first(id, most, at(9_999_999_999.123456));
+        Header { segment: u64::MAX, dropped_through: most, ..first }.encode(&mut longest);
+        let fact = r#"{"kind":"event","system_id":"","actor_address":"","event_type":"","payload":null,"timestamp":1.0,"seq":1,"crc":"00000000"}"#;
+        assert!(longest.len() as u64 <= MAX_UNBORN, "{}", longest.len());
+        assert!((shortest.len() + fact.len()) as u64 > MAX_UNBORN, "{}", shortest.len() + fact.len());
     }
 
     #[test]

@@ -198,6 +198,11 @@ impl Sequence {
         self.next.saturating_sub(1).max(self.certified.through)
     }
 
+    /// The first number of a log whose first header comes next: what stands before that are lines that it counts, or junk.
+    pub(super) fn first_before(&self, header: &Header) -> u64 {
+        if header.first_seq <= self.accounted() + 1 { 1 } else { header.first_seq }
+    }
+
     /// Which numbers of a gap are still missing: lines may have come late.
     pub(super) fn still_missing(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
         self.gaps.within(first, last)

@@ -3,13 +3,15 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::Path,
 };
 
-pub(super) use crate::disk::{Identity, create_directories, directory_of, forget, sync_directory_of};
+pub(super) use crate::disk::{
+    Identity, create_directories, create_directory_of, directory_of, forget, sync_directory_of,
+};
 use crate::{Error, ErrorKind, Result, disk};
 
 /// A stop to endless interruptions: `write` would otherwise spin for ever under a storm of signals.
@@ -134,19 +136,13 @@ pub(super) fn must_be_regular(file: &File, path: &Path) -> Result<()> {
         .with_cure("name the log's file itself; a directory of segments is opened with `rotating:`"))
 }
 
-/// Creates the directory of a path and those above it, readable by their owner alone.
-pub(super) fn create_directory_of(path: &Path) -> Result<()> {
-    let directory = directory_of(path);
-    if directory.is_dir() {
-        return Ok(());
+/// What root creates for another's log belongs to whom the log belongs, or that one could not go on with it. Only a
+/// convenience: nobody else may give a file away, and need not.
+pub(super) fn give_to(new: &File, owner: &Metadata) {
+    let is_another = |own: Metadata| (own.uid(), own.gid()) != (owner.uid(), owner.gid());
+    if new.metadata().is_ok_and(is_another) {
+        let _ = fchown(new, Some(owner.uid()), Some(owner.gid()));
     }
-    create_directories(directory).map_err(|error| {
-        let denied = error.kind() == io::ErrorKind::PermissionDenied;
-        let kind = if denied { ErrorKind::Permission } else { ErrorKind::Create };
-        Error::new(kind, format!("cannot create the directory `{}`", directory.display()))
-            .with_source(error)
-            .with_cure("create it yourself, or name a place where it can be created")
-    })
 }
 
 /// Creates a directory in one that exists, unless it is there already.

@@ -13,10 +13,12 @@ use crate::{AnomalyKind, Durability, Entry, Event, Order, Outcome, Payload, Posi
 mod broken;
 mod compacting;
 mod extremes;
+mod overtaken;
 mod recovering;
 mod rotating;
 mod rotation_faults;
 mod sets;
+mod strangers;
 mod summed;
 
 struct Place {

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::{
-    Appended, Backend, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Fact, Kind, Part, PartReport,
-    ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Fact, Kind, Part,
+    PartReport, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
 };
 
 /// A log whose kinds of facts live in different places.
@@ -139,5 +139,9 @@ impl Backend for Hybrid {
 
     fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {
         self.parts.iter().any(|part| part.backend.consumer_groups().is_some()).then_some(self as &dyn ConsumerGroups)
+    }
+
+    fn backlog(&self) -> Option<Backlog> {
+        Backlog::of_all(self.parts.iter().map(|part| part.backend.backlog()))
     }
 }

@@ -214,6 +214,11 @@ impl RedisConfig {
         self.address()
     }
 
+    /// Whatever the server promises is enough.
+    pub(super) fn demands_nothing(&self) -> bool {
+        self.durability == Durability::Buffered && self.replicas == 0
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.servers, Servers::Cluster(_))
     }

@@ -19,7 +19,7 @@ use super::{
     id::Id,
     keys::{Lane, Stream},
     plain,
-    promise::Promise,
+    promise::{self, Promise},
     script::{Answer, Call, Reset},
     server::Server,
     trouble::{After, Trouble},
@@ -256,11 +256,7 @@ impl Work {
         let is_kept = self.promise.is_kept(answers.get(1));
         match answer {
             Answer::Added { .. } | Answer::Repeated(_) if !is_kept => {
-                let error = Error::new(
-                    ErrorKind::Unavailable,
-                    format!("`{}` could not make a batch as durable as was demanded", self.server.address()),
-                )
-                .with_cure("look at its replicas and its disk: the facts are there, and may not survive");
+                let error = promise::not_kept(self.server.address());
                 // It is there, so it is unsure only whether it stays.
                 self.failed(Trouble::unsure(After::Wait, error));
             }

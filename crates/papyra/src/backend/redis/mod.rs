@@ -192,7 +192,8 @@ impl Backend for RedisLog {
     }
 
     fn shipping(&self) -> Option<&dyn Shipping> {
-        Some(&self.ship)
+        // A spool has one mark, which has to stand beside all that it counts.
+        (self.server.keys().lanes().len() == 1).then_some(&self.ship as &dyn Shipping)
     }
 
     fn consumer_groups(&self) -> Option<&dyn ConsumerGroups> {

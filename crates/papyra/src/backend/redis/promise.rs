@@ -90,6 +90,12 @@ async fn syncs_before_answering(connection: &mut Connection, log: &str) -> Resul
     ))
 }
 
+/// What was added is there, and not as durable as was demanded.
+pub(super) fn not_kept(log: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("`{log}` could not make a batch as durable as was demanded"))
+        .with_cure("look at its replicas and its disk: the facts are there, and may not survive")
+}
+
 fn refused(message: String, cure: &str) -> Trouble {
     Trouble::lasting(Error::new(ErrorKind::Config, message).with_cure(cure))
 }

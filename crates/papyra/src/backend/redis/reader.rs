@@ -21,7 +21,7 @@ use super::{
     server::Server,
     state::{Moment, State},
 };
-use crate::{Entry, EntryStream, Error, ReadOptions, Result};
+use crate::{Entry, EntryStream, Error, Origin, ReadOptions, Result, codec};
 
 /// Entries that are handed over at once.
 const CHUNK: usize = 64;
@@ -103,13 +103,24 @@ impl Reader {
             let bytes = raw.data().map_or(0, <[u8]>::len) as u64;
             match is.fact() {
                 None => drop(self.skipped.fetch_add(1, Ordering::Relaxed)),
-                Some(fact) if self.options.selects(&fact) => chunk.push_back(Entry::new(raw.id.into(), fact, bytes)),
+                Some(fact) if self.options.selects(&fact) => {
+                    let mut entry = Entry::new(raw.id.into(), fact, bytes);
+                    entry.origin = raw.data().and_then(origin);
+                    chunk.push_back(entry);
+                }
                 Some(_) => {}
             }
         }
         self.merge = Some(merge);
         Ok(chunk)
     }
+}
+
+/// Who wrote a line, if it says so.
+fn origin(line: &[u8]) -> Option<Origin> {
+    let signature = codec::signature(line)?;
+    let writer = uuid::Uuid::parse_str(signature.writer).ok()?;
+    Some(Origin::new(writer.as_u128(), signature.seq))
 }
 
 /// The lowest id that a fact of this time can have: it was added at its time or later, or earlier by as much as facts were

@@ -16,7 +16,7 @@ use super::{
     promise::Promise,
     trouble::{After, Trouble},
 };
-use crate::{Durability, Result};
+use crate::Result;
 
 /// How long a command that only looks is tried again after the server was there once.
 const RETRIES: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ impl Server {
     /// Asks the server whether it can give the durability that is demanded, if any is; one that is away is not waited for.
     pub(super) async fn prove(&self) -> Result<()> {
         let config = &self.0.config;
-        if config.durability == Durability::Buffered && config.replicas == 0 {
+        if config.demands_nothing() {
             return Ok(());
         }
         let proven = match self.dedicated(Answers::Soon).await {

@@ -9,9 +9,11 @@ use super::{
     connection::{Answers, Connection},
     id::Id,
     keys::{Lane, Stream},
+    promise::{self, Promise},
     reply,
     script::{Answer, Call, Line, Marked},
     server::Server,
+    setback,
     trouble::{After, Trouble},
 };
 use crate::{
@@ -33,7 +35,7 @@ pub(super) struct Ship {
 
 #[derive(Default)]
 struct Way {
-    connection: Option<Connection>,
+    connection: Option<(Connection, Promise)>,
     knows_script: bool,
 }
 
@@ -69,19 +71,32 @@ impl Ship {
         }
     }
 
-    async fn call(&self, call: &Call<'_>) -> Result<Value, Trouble> {
+    /// The answer of the script, and whether what it stands for is as durable as was demanded.
+    async fn call(&self, call: &Call<'_>) -> Result<(Value, bool), Trouble> {
         let mut way = self.connection.lock().await;
         let mut with_text = !way.knows_script;
         loop {
-            let mut connection = match way.connection.take() {
-                Some(connection) => connection,
-                None => self.server.dedicated(Answers::Soon).await?,
+            let (mut connection, promise) = match way.connection.take() {
+                Some(connected) => connected,
+                None => {
+                    let mut connection = self.server.dedicated(Answers::Soon).await?;
+                    let promise = Promise::of(self.server.config(), &mut connection, self.server.address()).await?;
+                    (connection, promise)
+                }
             };
-            let answer = connection.send(&call.command(with_text)).await;
+            let command = call.command(with_text);
+            let answer = match promise.question() {
+                None => connection.send(&command).await.map(|value| (value, true)),
+                Some(question) => {
+                    let mut second = connection.clone();
+                    let (answer, kept) = tokio::join!(biased; connection.send(&command), second.send(&question));
+                    answer.and_then(|value| Ok((value, promise.is_kept(Some(&kept?)))))
+                }
+            };
             let trouble = match answer {
-                Ok(value) => {
-                    *way = Way { connection: Some(connection), knows_script: true };
-                    return Ok(value);
+                Ok(answer) => {
+                    *way = Way { connection: Some((connection, promise)), knows_script: true };
+                    return Ok(answer);
                 }
                 Err(error) => Trouble::of(&error, "append to", self.server.address()),
             };
@@ -89,7 +104,7 @@ impl Ship {
                 // Once is enough: a server that forgets the script at once does not want it.
                 After::SendScript if !with_text => {
                     with_text = true;
-                    way.connection = Some(connection);
+                    way.connection = Some((connection, promise));
                 }
                 // Another connection may lead to another server, which has not seen the script.
                 After::Reconnect => {
@@ -97,7 +112,7 @@ impl Ship {
                     return Err(trouble);
                 }
                 _ => {
-                    way.connection = Some(connection);
+                    way.connection = Some((connection, promise));
                     return Err(trouble);
                 }
             }
@@ -143,9 +158,10 @@ impl Shipping for Ship {
             (last, latest) = (seq, latest.max(head.timestamp));
             lines.push(Line { stream: Stream::of(head.kind), data });
         }
-        let Some(crc) = lines.last().map(|line| codec::claimed(&line.data).unwrap_or_default()) else {
-            return Ok(Shipped::Done);
-        };
+        if lines.is_empty() && self.server.config().demands_nothing() {
+            return Ok(Shipped::Done(Vec::new()));
+        }
+        let crc = lines.last().and_then(|line| codec::claimed(&line.data)).unwrap_or_default();
         let call = Call {
             keys: self.server.keys(),
             lane,
@@ -159,12 +175,15 @@ impl Shipping for Ship {
             max_len: self.server.config().max_len,
             lines: &lines,
         };
-        let value = self.call(&call).await.map_err(|trouble| match trouble.unknown {
+        let (value, is_kept) = self.call(&call).await.map_err(|trouble| match trouble.unknown {
             true => trouble.into_error().with_unknown_outcome(),
             false => trouble.into_error(),
         })?;
         match Answer::parse(&value).ok_or_else(|| self.internal("what the script answered"))? {
-            Answer::Added { .. } => Ok(Shipped::Done),
+            Answer::Added { .. } | Answer::Repeated(_) if !is_kept => {
+                Err(promise::not_kept(self.server.address()).with_unknown_outcome())
+            }
+            Answer::Added { reset, .. } => Ok(Shipped::Done(reset.iter().map(setback::reset).collect())),
             Answer::Repeated(_) => Ok(Shipped::Repeated),
             Answer::Elsewhere(seen) => Ok(Shipped::Elsewhere(seen.seq())),
         }

@@ -317,7 +317,7 @@ fn a_segment_that_is_dropped_under_a_reader_is_passed_over() {
         let dir = Dir::of_records(4);
         dir.fill(&[4; 5]);
         let options = ReadOptions { order, ..ReadOptions::oldest_first() };
-        let reader = Reader::open(Segments::Directory(dir.path()), options, Arc::default()).unwrap();
+        let reader = Reader::open(Segments::Directory(dir.path()), options, Arc::default(), Arc::default()).unwrap();
         dir.segments()[..2].iter().for_each(|path| fs::remove_file(path).unwrap());
         let mut found = Vec::new();
         reader.run(&mut |entry| {
@@ -379,7 +379,7 @@ fn a_log_is_not_written_through_a_link() {
     fs::remove_file(dir.path()).unwrap();
     dir.fill(&[2]);
     std::os::unix::fs::symlink(target.join("x"), dir.path().join("facts.000002.ndjson")).unwrap();
-    assert_eq!(block_on(dir.log().append(&facts(3..=3))).unwrap_err().kind(), ErrorKind::NotFound);
+    block_on(dir.log().append(&facts(3..=3))).unwrap();
     assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
 }
 

@@ -11,29 +11,29 @@ pub(super) struct Set {
     pub(super) path: PathBuf,
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 impl Set {
-    fn empty() -> Set {
+    pub(super) fn empty() -> Set {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         Set { _dir: dir, path }
     }
 
-    fn with(files: &Files) -> Set {
+    pub(super) fn with(files: &Files) -> Set {
         let set = Set::empty();
         fs::create_dir(&set.path).unwrap();
         files.iter().for_each(|(name, bytes)| fs::write(set.path.join(name), bytes).unwrap());
         set
     }
 
-    fn log(&self) -> FileLog {
+    pub(super) fn log(&self) -> FileLog {
         let rotation = Rotation::default().with_segment_records(4);
         let config = FileConfig { rotation: Some(rotation), ..FileConfig::new(&self.path) };
         FileLog::new(config.with_lock_timeout(std::time::Duration::ZERO))
     }
 
-    fn append(&self, facts: &[Fact]) -> Vec<u64> {
+    pub(super) fn append(&self, facts: &[Fact]) -> Vec<u64> {
         let log = self.log();
         let appended = facts.iter().map(|fact| block_on(log.append(std::slice::from_ref(fact))).unwrap().positions[0]);
         let given = appended.map(|position| position.seq().unwrap()).collect();
@@ -42,7 +42,7 @@ impl Set {
     }
 
     /// Every file but the locks.
-    fn files(&self) -> Files {
+    pub(super) fn files(&self) -> Files {
         let entries = fs::read_dir(&self.path).unwrap().map(|entry| entry.unwrap());
         entries
             .filter(|entry| entry.file_type().unwrap().is_file())
@@ -51,34 +51,34 @@ impl Set {
             .collect()
     }
 
-    fn scan(&self) -> ScanReport {
+    pub(super) fn scan(&self) -> ScanReport {
         block_on(self.log().scan(ScanOptions::default())).unwrap()
     }
 
-    fn found(&self) -> Vec<AnomalyKind> {
+    pub(super) fn found(&self) -> Vec<AnomalyKind> {
         self.scan().anomalies.iter().map(|anomaly| anomaly.kind).collect()
     }
 
-    fn recover(&self, config: &RecoveryConfig) -> RecoveryReport {
+    pub(super) fn recover(&self, config: &RecoveryConfig) -> RecoveryReport {
         block_on(self.log().recover(config)).unwrap()
     }
 
-    fn compact(&self, config: &CompactionConfig) -> CompactionReport {
+    pub(super) fn compact(&self, config: &CompactionConfig) -> CompactionReport {
         block_on(self.log().compact(config)).unwrap()
     }
 
-    fn seqs(&self) -> Vec<u64> {
+    pub(super) fn seqs(&self) -> Vec<u64> {
         let all = block_on(self.log().read(ReadOptions::oldest_first()).collect()).unwrap();
         seqs(&all)
     }
 }
 
-fn name(number: u64) -> String {
+pub(super) fn name(number: u64) -> String {
     format!("facts.{number:06}.ndjson")
 }
 
 /// Five files: 1 to 4, 5 to 8, 9 to 12, 13 to 16, 17 to 18.
-fn sound() -> Files {
+pub(super) fn sound() -> Files {
     static FILES: std::sync::OnceLock<Files> = std::sync::OnceLock::new();
     let made = || {
         let set = Set::empty();
@@ -89,7 +89,7 @@ fn sound() -> Files {
     FILES.get_or_init(made).clone()
 }
 
-fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
@@ -106,7 +106,7 @@ fn sealed(files: &Files) -> BTreeMap<u64, Vec<u8>> {
 }
 
 /// Recovers damaged files and checks all that must hold of any recovery; gives what was found and what stands there then.
-fn check(files: &Files, what: &str) -> (Vec<AnomalyKind>, Vec<u64>) {
+pub(super) fn check(files: &Files, what: &str) -> (Vec<AnomalyKind>, Vec<u64>) {
     let set = Set::with(files);
     let before = set.scan();
     assert!(!before.is_clean(), "{what}: not found");
@@ -147,7 +147,7 @@ fn foreign(bytes: &[u8]) -> bool {
 }
 
 /// All sound facts of the damaged files stay that are of this log.
-fn keeps_all(files: &Files, what: &str) -> Vec<AnomalyKind> {
+pub(super) fn keeps_all(files: &Files, what: &str) -> Vec<AnomalyKind> {
     let (found, read) = check(files, what);
     let ours: Files = files.iter().filter(|(_, bytes)| !foreign(bytes)).map(|(a, b)| (a.clone(), b.clone())).collect();
     let missing: Vec<_> = sealed(&ours).into_keys().filter(|seq| !read.contains(seq)).collect();
@@ -489,5 +489,30 @@ fn any_copy_of_a_log_that_grows_can_be_recovered_and_read() {
             assert_eq!(set.found(), []);
             assert!(set.seqs().len() as u64 >= n - 1);
         }
+    }
+}
+
+#[test]
+fn the_newest_file_that_lost_every_newline_is_damage_and_no_interrupted_rotation() {
+    for facts_in_it in [1, 2, 4] {
+        let mut files = sound();
+        let newest = files.get_mut(&name(5)).unwrap();
+        let lines: Vec<_> = newest.split_inclusive(|byte| *byte == b'\n').take(1 + facts_in_it).collect();
+        *newest = vec![0; lines.concat().len()];
+        let zeros = newest.clone();
+        let set = Set::with(&files);
+        assert_eq!(set.found(), [AnomalyKind::TruncatedLine], "{facts_in_it}");
+        let evidence = set._dir.path().join("quarantine");
+        let report = set.recover(&RecoveryConfig::quarantine(&evidence));
+        assert_eq!(fs::read(&report.quarantined[0]).unwrap(), zeros);
+        assert_eq!((set.found(), set.seqs()), (vec![], (1..=16).collect()));
+        set.append(&facts(1..=6));
+        assert_eq!(set.found(), []);
+        // Who writes without a recovery says what was cut.
+        let set = Set::with(&files);
+        set.append(&facts(1..=1));
+        let all = block_on(set.log().read(ReadOptions::oldest_first()).collect()).unwrap();
+        let settled = all.iter().filter(|entry| entry.fact.to_json().contains("TailSettled")).count();
+        assert_eq!((settled, set.found()), (1, vec![]));
     }
 }

@@ -1,0 +1,9 @@
+//! The service as those see it who ask over a socket.
+
+mod access;
+mod answers;
+mod lab;
+mod limits;
+mod live;
+mod metrics;
+mod probes;
