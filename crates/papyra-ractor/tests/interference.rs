@@ -35,8 +35,6 @@ enum Bad {
     Hung(Arc<Gate>),
     Full,
     Broken,
-    /// Takes everything and keeps nothing.
-    Forgetful,
 }
 
 #[async_trait::async_trait]
@@ -51,7 +49,6 @@ impl Backend for Bad {
                 gate.wait();
                 Ok(Appended::new(vec![papyra::Position::from_seq(1); facts.len()], 0))
             }
-            Bad::Forgetful => Ok(Appended::new(vec![papyra::Position::from_seq(1); facts.len()], 0)),
             Bad::Full => Err(Error::new(ErrorKind::Io, "no space left")),
             Bad::Broken => panic!("the backend has a bug"),
         }
@@ -159,48 +156,6 @@ async fn an_observer_dropped_before_a_hung_disk_holds_up_nobody() {
     };
     timeout(LONG, scene).await.unwrap();
     gate.open();
-    recorder.shutdown(LONG).await;
-}
-
-/// How much of this process is in memory, in bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn actors_that_are_gone_leave_no_memory_behind() {
-    const AT_ONCE: u64 = 500;
-    let recorder = recorder(Bad::Forgetful);
-    let observer = Observer::start(&recorder)
-        .with(|observation| observation.processing_every(Duration::from_millis(10)))
-        .await
-        .unwrap();
-    let token = Arc::new(());
-    let live = async |rounds: u64| {
-        for round in 0..rounds {
-            let mut joins = Vec::new();
-            for n in 0..AT_ONCE {
-                let name = [Some(format!("once-{rounds}-{round}-{n}")), Some(format!("again-{n}")), None];
-                let (actor, join) = spawn(&observer, name[n as usize % 3].clone(), &token).await;
-                actor.call(Tell::Answer, None).await.unwrap().unwrap();
-                actor.cast(Tell::Panic).unwrap();
-                joins.push(join);
-            }
-            for join in joins {
-                join.await.unwrap();
-            }
-        }
-    };
-    // As many names as are remembered, and whatever else is kept for later.
-    live(61).await;
-    let before = resident();
-    live(30).await;
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 30 * AT_ONCE * 200, "{grown} bytes more for {} actors", 30 * AT_ONCE);
-    observer.stop().await;
     recorder.shutdown(LONG).await;
 }
 

@@ -10,8 +10,7 @@ use papyra_kameo::{Observer, SpawnObserved, kameo::actor::Spawn};
 
 use crate::{
     hookless::Bare,
-    scene::{Count, Fail, LONG, Panic, Player, Scene, Start, ended},
-    unruly::{Manner, Unruly},
+    scene::{LONG, Panic, Player, Scene, Start, ended},
 };
 
 const ACTORS: u64 = 100_000;
@@ -83,46 +82,4 @@ async fn a_hundred_thousand_actors_miss_no_fact_and_leave_nothing_behind() {
     assert_eq!(lives.len() as u64, ACTORS);
     assert!(lives.values().all(|life| life[..] == ["ActorStarted", "ActorStopped"]));
     assert_eq!((audits.len(), audits[0].total_actors), (1, Some(0)));
-}
-
-/// How much of this process is in memory, in bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn actors_that_are_gone_leave_no_memory_behind() {
-    const AT_ONCE: u64 = 500;
-    let log = Log::new(Unruly::new(Manner::Forgets));
-    let recorder = Recorder::builder(log).queue_bytes(64 << 10).start().unwrap();
-    let observer = Observer::start(&recorder)
-        .with(|observation| observation.processing_every(Duration::from_millis(10)))
-        .await
-        .unwrap();
-    let live = async |rounds: u64| {
-        for round in 0..rounds {
-            let mut players = Vec::new();
-            for n in 0..AT_ONCE {
-                let name = [Some(format!("once-{rounds}-{round}-{n}")), Some(format!("again-{n}")), None];
-                let player = Player::spawn_observed(&observer, name[n as usize % 3].as_deref(), Start::Well);
-                player.ask(Count).await.unwrap();
-                player.tell(Fail).await.unwrap();
-                players.push(player);
-            }
-            for player in &players {
-                ended(player).await;
-            }
-        }
-    };
-    // As many names as are remembered, and whatever else is kept for later.
-    live(61).await;
-    let before = resident();
-    live(30).await;
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 30 * AT_ONCE * 200, "{grown} bytes more for {} actors", 30 * AT_ONCE);
-    observer.stop().await;
-    recorder.shutdown(LONG).await;
 }

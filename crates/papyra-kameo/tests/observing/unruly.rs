@@ -1,11 +1,11 @@
-//! A backend that hangs, fails, panics or forgets.
+//! A backend that hangs, fails or panics.
 
 use std::sync::{
     Arc, Condvar, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
-use papyra::{Appended, Backend, Error, ErrorKind, Fact, Position, Result};
+use papyra::{Appended, Backend, Error, ErrorKind, Fact, Result};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Manner {
@@ -14,8 +14,6 @@ pub(crate) enum Manner {
     /// Has no space left.
     Full,
     Panics,
-    /// Takes everything and keeps nothing.
-    Forgets,
 }
 
 #[derive(Clone, Debug)]
@@ -43,13 +41,12 @@ impl Backend for Unruly {
         "unruly"
     }
 
-    async fn append(&self, facts: &[Fact]) -> Result<Appended> {
+    async fn append(&self, _: &[Fact]) -> Result<Appended> {
         self.appends.fetch_add(1, Ordering::SeqCst);
         match self.manner {
             Manner::Hangs => drop(self.gate.1.wait_while(self.gate.0.lock().unwrap(), |open| !*open).unwrap()),
             Manner::Full => {}
             Manner::Panics => panic!("the backend has a bug"),
-            Manner::Forgets => return Ok(Appended::new(vec![Position::from_seq(1); facts.len()], 0)),
         }
         Err(Error::new(ErrorKind::Io, "no space left"))
     }

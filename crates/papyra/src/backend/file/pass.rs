@@ -322,7 +322,6 @@ impl Pass {
         if !self.sealed_here {
             if !self.sealed {
                 self.first_seq.get_or_insert(1);
-                self.sequence.begin(tail.seq);
             }
             (self.sealed, self.sealed_here) = (true, true);
             self.findings.add(AnomalyKind::MissingHeader, offset, 0, self.line, None, || {

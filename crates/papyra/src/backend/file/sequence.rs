@@ -109,7 +109,7 @@ impl Sequence {
     }
 
     /// Sealed facts begin here without a header: only from this number on can anything be missed.
-    pub(super) fn begin(&mut self, seq: u64) {
+    fn begin(&mut self, seq: u64) {
         self.next = seq.max(self.legacy + 1);
         self.forgo(self.next);
         self.sealed = true;
@@ -130,6 +130,9 @@ impl Sequence {
 
     /// A sealed fact stands here.
     pub(super) fn fact(&mut self, seq: u64, crc: u32) -> Verdict {
+        if !self.sealed {
+            self.begin(seq);
+        }
         let same_bytes = self.recent.repeats(seq, crc);
         let certified = self.certified.through > 0 && (self.certified.first..=self.certified.through).contains(&seq);
         let expected = if certified { self.next } else { self.expected().unwrap_or(seq) };
@@ -250,8 +253,7 @@ mod tests {
 
     #[test]
     fn what_stands_before_the_first_number_comes_late() {
-        let mut headless = Sequence::default();
-        headless.begin(9);
+        let headless = Sequence::default();
         let mut headed = Sequence::default();
         headed.header(&Header::first("x".into(), 9, crate::Timestamp::default()));
         for mut sequence in [headless, headed] {
@@ -280,6 +282,16 @@ mod tests {
         assert_eq!(sequence.header(&header(3)).0, Verdict::Repeated { same_bytes: false });
         assert_eq!(sequence.fact(3, 3), Verdict::Repeated { same_bytes: false });
         assert_eq!(sequence.fact(4, 4), FINE);
+    }
+
+    #[test]
+    fn a_header_behind_facts_of_its_own_takes_their_numbers_for_no_second_time() {
+        let mut sequence = Sequence::default();
+        assert_eq!(sequence.fact(14, 14), FINE);
+        let header = Header::first("x".into(), 14, crate::Timestamp::default());
+        assert_eq!(sequence.header(&header).0, Verdict::Repeated { same_bytes: false });
+        assert_eq!(sequence.fact(14, 14), Verdict::Repeated { same_bytes: true });
+        assert_eq!(sequence.fact(15, 15), FINE);
     }
 
     #[test]

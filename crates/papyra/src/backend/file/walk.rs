@@ -170,9 +170,6 @@ impl<V: FnMut(Place, Piece<'_>, &[u8]) -> Result<bool>> Walk<V> {
                 Some(Piece::Header { header: header.clone(), in_order })
             }
             Is::Fact { tail, head, crc } => {
-                if !self.sealed {
-                    self.sequence.begin(tail.seq);
-                }
                 (self.sealed, self.sealed_here) = (true, true);
                 let (seq, crc, skew, timestamp) = (tail.seq, *crc, tail.skew, head.timestamp);
                 if self.is_beyond(seq) {

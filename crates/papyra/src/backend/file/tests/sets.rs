@@ -209,6 +209,34 @@ fn a_file_under_a_wrong_number_keeps_its_facts() {
     }
 }
 
+#[test]
+fn junk_in_the_oldest_file_takes_no_number_from_facts_that_stand_under_wrong_names() {
+    let all = sound();
+    let mut files = all.clone();
+    files.insert(name(1), vec![0; 3000]);
+    files.insert(name(2), [b"\xef\xbb\xbf", &all[&name(5)][..]].concat());
+    files.insert(name(3), all[&name(1)].clone());
+    assert!(keeps_all(&files, "zeros before the wrong files").contains(&AnomalyKind::UnexpectedFile));
+}
+
+#[test]
+fn facts_before_the_header_of_their_file_stand_once_behind_a_file_that_belongs_later() {
+    let all = sound();
+    let doubled = lines(&all[&name(2)])[1].clone();
+    let mut files = all.clone();
+    files.insert(name(1), all[&name(4)].clone());
+    files.insert(name(2), [&doubled[..], &all[&name(2)]].concat());
+    files.insert(name(4), all[&name(1)].clone());
+    assert!(keeps_all(&files, "a fact before its header").contains(&AnomalyKind::MissingHeader));
+
+    let mut files = all.clone();
+    let mut later = lines(&all[&name(4)]);
+    later.splice(2..2, lines(&all[&name(2)])[2..4].to_vec());
+    files.insert(name(1), later.concat());
+    files.insert(name(2), all[&name(1)].clone());
+    keeps_all(&files, "facts among those of a later file");
+}
+
 /// A file of another log.
 fn another(segment: u64, first: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
