@@ -85,10 +85,12 @@ impl Output {
         self.header.as_ref().or(self.displaced.as_ref())
     }
 
-    /// The first number of a file that others stand before.
+    /// The first number of a file that others stand before. Junk in those may have been taken for lines with numbers; facts
+    /// know better.
     pub(super) fn first_here(&self) -> u64 {
+        let lowest = self.lowest.unwrap_or(u64::MAX);
         let begins = self.certificates.first().map(|certificate| certificate.0);
-        begins.filter(|first| self.lowest.is_none_or(|lowest| *first <= lowest)).unwrap_or(self.accounted_before + 1)
+        begins.filter(|first| *first <= lowest).unwrap_or(lowest.min(self.accounted_before + 1))
     }
 
     /// The first number of the log's oldest file. What a lost file before it held was given up with that: the log begins

@@ -202,7 +202,7 @@ impl Salvage {
         let mut next = None;
         for (at, output) in self.outputs.iter_mut().enumerate().rev() {
             let first = if at == 0 { output.first_of_all(dropped_through, lowest) } else { output.first_here() };
-            // Junk in the files before may have been taken for lines that the header of a later one does not know of.
+            // No file begins behind the next one, whatever number junk in it may have been taken for.
             output.first = next.map_or(first, |next| first.min(next));
             output.last = next.map_or(u64::MAX, |next: u64| next - 1);
             next = Some(output.first);

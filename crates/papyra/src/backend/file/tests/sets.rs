@@ -217,6 +217,11 @@ fn junk_in_the_oldest_file_takes_no_number_from_facts_that_stand_under_wrong_nam
     files.insert(name(2), [b"\xef\xbb\xbf", &all[&name(5)][..]].concat());
     files.insert(name(3), all[&name(1)].clone());
     assert!(keeps_all(&files, "zeros before the wrong files").contains(&AnomalyKind::UnexpectedFile));
+
+    let mut files = all.clone();
+    files.insert(name(1), vec![0; 3000]);
+    files.insert(name(2), lines(&all[&name(1)])[1..].concat());
+    assert!(keeps_all(&files, "zeros before facts without a header").contains(&AnomalyKind::MissingHeader));
 }
 
 #[test]
