@@ -215,3 +215,44 @@ fn a_spool_and_its_copy_from_any_moment_ship_everything_that_each_acknowledged_o
     }
     judge(&format!("{pairs} copies"), &ledger, &server, 0);
 }
+
+#[test]
+fn copies_of_copies_from_any_moment_ship_everything_that_each_of_them_acknowledged_once() {
+    if !is_installed("redis-server") {
+        return;
+    }
+    let (generations, rounds) = count((3, 4), (30, 12));
+    let mut chance = Chance::begin("spool::copies");
+    let (lab, mut server) = (Lab::new(), Server::synced());
+    let mut ledger = Ledger::default();
+    let url = |server: &Server, spool: &str| server.url(&format!("spool={spool}&lock_timeout=30s"));
+    let mut spools = vec!["spool-0".to_owned()];
+    for generation in 1..=generations {
+        for _ in 0..rounds {
+            let spool = spools[chance.below(spools.len())].clone();
+            let is_killed = chance.below(3) == 0;
+            write_and_die(&lab, &url(&server, &spool), &mut ledger, &mut chance, |_| {
+                if is_killed {
+                    server.kill();
+                }
+            });
+            if is_killed {
+                server.revive();
+            }
+        }
+        let original = spools[chance.below(spools.len())].clone();
+        let next = format!("spool-{generation}");
+        if lab.path(&original).exists() {
+            copy(&lab.path(&original), &lab.path(&next));
+            spools.push(next);
+        }
+        if spools.len() > 3 {
+            let done = spools.remove(0);
+            assert_eq!(drain(&lab, &url(&server, &done)), 0);
+        }
+    }
+    for spool in &spools {
+        assert_eq!(drain(&lab, &url(&server, spool)), 0);
+    }
+    judge(&format!("{generations} copies of copies"), &ledger, &server, 0);
+}

@@ -91,9 +91,9 @@ impl Edition {
         self.spool.join(self.number.to_string()).join(FILE)
     }
 
-    /// Begins the edition that takes the place of this one: under a new name, empty, with numbers that go on. It counts only
-    /// once it is [published](Draft::publish).
-    pub(super) fn succeed(&self, config: &SpoolConfig, last: u64) -> Result<Draft> {
+    /// Begins the edition that takes the place of this one: in another name, empty, with the numbers behind this one. It counts
+    /// only once it is [published](Draft::publish).
+    pub(super) fn succeed(&self, config: &SpoolConfig, behind: u64, writer: String) -> Result<Draft> {
         let number = self.number + 1;
         let directory = config.path.join(format!("{number}.partial"));
         let failed = |doing: &'static str| {
@@ -102,10 +102,9 @@ impl Edition {
         };
         remove(&directory).map_err(failed("remove"))?;
         disk::create_directories(&directory).map_err(failed("create"))?;
-        let writer = uuid::Uuid::now_v7().to_string();
         let mut header = Vec::new();
-        let first = Header::first(writer.clone(), last + 1, Timestamp::now());
-        Header { dropped_through: last, ..first }.encode(&mut header);
+        let first = Header::first(writer.clone(), behind + 1, Timestamp::now());
+        Header { dropped_through: behind, ..first }.encode(&mut header);
         fs::write(directory.join(FILE), header).map_err(failed("begin a log in"))?;
         let log = log_in(config, &directory);
         Ok(Draft { number, log, writer, directory })

@@ -23,6 +23,12 @@ pub(super) struct Theirs {
     sums: HashMap<u64, u32>,
 }
 
+/// Behind which number a spool goes on in another name, and in which.
+struct Departure {
+    behind: u64,
+    writer: String,
+}
+
 impl Shipper<'_> {
     /// Somebody else ships under our name, or we forgot what we shipped. From now on we have a name of our own. Whatever of
     /// ours the remote log does not hold goes into the new edition, and nothing that it holds. Nothing here waits for the
@@ -52,21 +58,22 @@ impl Shipper<'_> {
         let shared = Arc::clone(self.shared);
         self.edition.log.append(&[]).await?;
         let last = self.outgoing.last()?;
-        let draft = self.edition.succeed(&shared.config, last.max(shipped))?;
+        let is_there = |line: &Line| sums.get(&line.seq).is_some_and(|sum| self.sum(&line.bytes) == Some(*sum));
+        let Departure { behind, writer } = self.departure(shipped, last, is_there)?;
+        let draft = self.edition.succeed(&shared.config, behind, writer)?;
         let from = self.edition.writer.clone();
-        let payload =
-            serde_json::json!({ "from": from, "to": draft.writer(), "mark": mark.map(|mark| mark.seq), "last": last });
-        draft.add(&[own_event("SpoolForked", Payload::of(&payload))]).await?;
         let mut lines = self.edition.outgoing(shipped);
         loop {
             let batch = lines.take(u64::MAX, MAX_LINES, MAX_BYTES)?;
             if batch.is_empty() {
                 break;
             }
-            let is_there = |line: &Line| sums.get(&line.seq).is_some_and(|sum| self.sum(&line.bytes) == Some(*sum));
             let ours = batch.iter().filter(|line| !is_there(line));
             draft.add(&ours.filter_map(fact).collect::<Vec<_>>()).await?;
         }
+        let payload =
+            serde_json::json!({ "from": from, "to": draft.writer(), "mark": mark.map(|mark| mark.seq), "last": last });
+        draft.add(&[own_event("SpoolForked", Payload::of(&payload))]).await?;
         let path = shared.config.path.display();
         let to = draft.writer().to_owned();
         tracing::warn!(target: "papyra", %path, %from, %to, "another spool ships under this one's name, as after a copy: going on under a new name");
@@ -93,6 +100,33 @@ impl Shipper<'_> {
             tracing::warn!(target: "papyra", %path, %error, cure = error.cure(), "cannot remove the edition before; the next start tries again");
         }
         Ok(())
+    }
+
+    /// Where the spool departs from what the remote log holds in its name. Of several copies that depart with the same line each
+    /// comes to the same name, with the same numbers: so they meet again as copies do, and what they share is shipped once.
+    fn departure(&self, shipped: u64, last: u64, is_there: impl Fn(&Line) -> bool) -> Result<Departure> {
+        let mut lines = self.edition.outgoing(shipped);
+        let (mut first, mut next, mut is_whole) = (None, last + 1, true);
+        loop {
+            let batch = lines.take(u64::MAX, MAX_LINES, MAX_BYTES)?;
+            if batch.is_empty() {
+                break;
+            }
+            for line in batch {
+                if is_there(&line) {
+                    is_whole &= first.is_none();
+                    continue;
+                }
+                is_whole &= first.is_none() || line.seq == next;
+                next = line.seq + 1;
+                first.get_or_insert(line);
+            }
+        }
+        let whole = first.filter(|_| is_whole && next == last + 1);
+        let derived = whole.and_then(|line| Some((line.seq - 1, derived(&line.bytes, &self.edition.writer)?)));
+        // Nothing of it can be in another spool, or its numbers have holes: then new numbers, and a name that nobody has.
+        let (behind, writer) = derived.unwrap_or_else(|| (last.max(shipped), uuid::Uuid::now_v7().to_string()));
+        Ok(Departure { behind, writer })
     }
 
     /// What the remote log holds in our name, behind what it acknowledged to us.
@@ -123,6 +157,13 @@ impl Shipper<'_> {
         }
         Ok(theirs)
     }
+}
+
+/// The name of whoever departs from a writer with this line.
+fn derived(line: &[u8], writer: &str) -> Option<String> {
+    let hash = blake3::hash(&codec::signed_copy(line, writer)?);
+    let (bytes, _) = hash.as_bytes().split_first_chunk::<16>()?;
+    Some(uuid::Builder::from_custom_bytes(*bytes).into_uuid().to_string())
 }
 
 fn fact(line: &Line) -> Option<Fact> {

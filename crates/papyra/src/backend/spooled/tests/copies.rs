@@ -92,6 +92,36 @@ async fn a_spool_that_was_set_back_ships_only_what_is_new() {
 }
 
 #[tokio::test]
+async fn copies_of_a_copy_ship_once_what_they_share() {
+    let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
+    let at = |name: &str| dir.path().join(name);
+    let log_at = |name: &str| spooled(&remote, SpoolConfig::new(at(name)));
+    let append = async |name: &str, range| {
+        let log = log_at(name);
+        log.append(&facts(range)).await.unwrap();
+        log.close().await.unwrap();
+    };
+    append("one", 0..3).await;
+    copy(&at("one"), &at("two"));
+    remote.set_away(true);
+    append("two", 10..15).await;
+    copy(&at("two"), &at("three"));
+    append("three", 15..16).await;
+    copy(&at("three"), &at("four"));
+    remote.set_away(false);
+    for (n, name) in (20..).zip(["one", "four", "two", "three", "four", "one", "three", "two"]) {
+        let log = log_at(name);
+        log.append(&facts(n..n + 1)).await.unwrap();
+        drained(&log).await;
+        log.close().await.unwrap();
+    }
+    let mut shipped = shipped(&remote);
+    shipped.sort_by_key(|name| name[1..].parse::<u64>().unwrap());
+    assert_eq!(shipped, [names(0..3), names(10..16), names(20..28)].concat());
+    assert!(said(&remote).iter().all(|event| event == "SpoolForked"), "{:?}", said(&remote));
+}
+
+#[tokio::test]
 async fn a_file_that_was_set_back_under_its_cursor_gives_no_number_again() {
     let (dir, remote) = (tempfile::tempdir().unwrap(), Remote::default());
     let (file, backup) = (dir.path().join("spool/1/facts.000001.ndjson"), dir.path().join("backup"));
