@@ -1,6 +1,6 @@
 //! What a command works with: the log that was asked for, and the streams to write to.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
 use papyra::{
     Log, Schemes,
@@ -54,6 +54,7 @@ impl Session {
             sources = sources.knows_variable(variable);
         }
         if let Some(path) = &global.path {
+            self.refuse_address(path)?;
             sources = sources.path(path);
         }
         if let Some(url) = &global.url {
@@ -70,6 +71,22 @@ impl Session {
             self.notes.note(&format!("warning: {warning}"));
         }
         Ok(config)
+    }
+
+    /// An address behind `--path` would become a directory of a strange name, and an empty log.
+    fn refuse_address(&self, path: &Path) -> Result<(), Failure> {
+        let text = path.to_string_lossy();
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+        let Some(scheme) = scheme.and_then(|scheme| self.schemes.names().find(|own| *own == scheme)) else {
+            return Ok(());
+        };
+        if path.exists() {
+            return Ok(());
+        }
+        Err(Failure::Usage {
+            message: format!("--path takes a file or a directory, and what begins with `{scheme}:` is an address"),
+            cure: Some("give it to --url; for a file of that name, put ./ before it".to_owned()),
+        })
     }
 
     /// The log that was asked for.

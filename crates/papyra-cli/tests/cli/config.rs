@@ -1,6 +1,6 @@
 //! Which log, and who says so.
 
-use crate::lab::{Lab, Run, events, finish};
+use crate::lab::{Lab, Run, event, events, finish};
 
 #[track_caller]
 fn with_env(lab: &Lab, args: &[&str], env: &[(&str, &str)]) -> Run {
@@ -73,4 +73,16 @@ fn no_password_is_shown() {
         let run = with_env(&lab, args, &[("PAPYRA_URL", "redis://user:s3cret@localhost:6379/0")]);
         assert!(!format!("{run:?}").contains("s3cret"), "{run:?}");
     }
+}
+
+#[test]
+fn an_address_behind_path_is_refused_and_no_log_of_a_strange_name_begins() {
+    let lab = Lab::new();
+    for scheme in ["json", "rotating", "redis"] {
+        let run = lab.run(&["append", "--path", &format!("{scheme}:facts?durability=synced")], event(1));
+        assert_eq!((run.code, lab.names().len()), (Some(64), 0), "{run:?}");
+        assert!(run.stderr.contains(&format!("`{scheme}:` is an address")) && run.stderr.contains("--url"), "{run:?}");
+    }
+    assert_eq!(lab.run(&["append", "--path", "./json:facts"], event(1)).code, Some(0));
+    assert_eq!(lab.run(&["inspect", "events", "--path", "json:facts"], "").lines().len(), 1);
 }

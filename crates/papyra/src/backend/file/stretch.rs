@@ -183,8 +183,8 @@ impl Stretches {
     pub(super) fn of(file: &Arc<File>, end: u64, deep: bool, written: Option<Arc<Written>>) -> Self {
         let each = PIECE.max(end.div_ceil(MAX_PIECES));
         let pieces = Pieces { file: file.clone(), end, each, deep, written };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let helpers = (threads > 1 && end > 2 * PIECE).then(|| Helpers::start(&pieces, threads)).flatten();
+        // To ask for the number of processors takes longer than to look through a small file, and there may be thousands of those.
+        let helpers = (end > 2 * PIECE).then(|| Helpers::start(&pieces)).flatten();
         Stretches { pieces, next: 0, helpers }
     }
 
@@ -200,7 +200,11 @@ impl Stretches {
 }
 
 impl Helpers {
-    fn start(pieces: &Pieces, threads: usize) -> Option<Helpers> {
+    fn start(pieces: &Pieces) -> Option<Helpers> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        if threads < 2 {
+            return None;
+        }
         let (results, done) = mpsc::channel();
         let (over, counter) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         for _ in 0..threads {
