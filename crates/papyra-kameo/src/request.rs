@@ -11,6 +11,7 @@ use kameo::{
     Actor,
     error::SendError,
     message::Message,
+    reply::Reply,
     request::{AskRequest, TellRequest, WithRequestTimeout, WithoutRequestTimeout},
 };
 use papyra::Payload;
@@ -43,24 +44,24 @@ impl<'a, A: Actor, M, R> Request<'a, A, M, R> {
         self
     }
 
-    /// Sends the message: waits for room in a bounded mailbox, and with `ask` for the answer. To await the request is the
-    /// same.
-    ///
-    /// # Errors
-    /// kameo's own.
-    pub fn send(self) -> <Self as IntoFuture>::IntoFuture
-    where
-        Self: IntoFuture,
-    {
-        self.into_future()
-    }
-
     fn map<Q>(self, change: impl FnOnce(R) -> Q) -> Request<'a, A, M, Q> {
         Request { to: self.to, request: change(self.request), payload: self.payload }
     }
 }
 
 impl<'a, A: Actor + Message<M>, M: Send + 'static, Tm> Request<'a, A, M, TellRequest<'a, A, M, Tm>> {
+    /// Sends the message: waits for room in a bounded mailbox. To await the request is the same, with one allocation more.
+    ///
+    /// # Errors
+    /// kameo's own.
+    pub async fn send(self) -> Result<(), SendError<M>>
+    where
+        Tm: Into<Option<Duration>>,
+    {
+        let sent = self.request.send().await;
+        self.to.note(sent, self.payload)
+    }
+
     /// How long to wait at most for room in a bounded mailbox.
     pub fn mailbox_timeout(self, timeout: Duration) -> Request<'a, A, M, TellRequest<'a, A, M, WithRequestTimeout>> {
         self.map(|request| request.mailbox_timeout(timeout))
@@ -86,6 +87,20 @@ impl<'a, A: Actor + Message<M>, M: Send + 'static> Request<'a, A, M, TellRequest
 }
 
 impl<'a, A: Actor + Message<M>, M: Send + 'static, Tm, Tr> Request<'a, A, M, AskRequest<'a, A, M, Tm, Tr>> {
+    /// Sends the message: waits for room in a bounded mailbox, then for the answer. To await the request is the same, with one
+    /// allocation more.
+    ///
+    /// # Errors
+    /// kameo's own.
+    pub async fn send(self) -> Result<<A::Reply as Reply>::Ok, SendError<M, <A::Reply as Reply>::Error>>
+    where
+        Tm: Into<Option<Duration>>,
+        Tr: Into<Option<Duration>>,
+    {
+        let sent = self.request.send().await;
+        self.to.note(sent, self.payload)
+    }
+
     /// How long to wait at most for room in a bounded mailbox.
     pub fn mailbox_timeout(self, timeout: Duration) -> Request<'a, A, M, AskRequest<'a, A, M, WithRequestTimeout, Tr>> {
         self.map(|request| request.mailbox_timeout(timeout))
@@ -112,7 +127,7 @@ where
     }
 }
 
-/// A [`Request`] on its way. It takes no memory beside what kameo takes for it.
+/// A [`Request`] that is awaited. It takes no memory beside what kameo takes for it.
 #[derive(Debug)]
 pub struct Sending<'a, A: Actor, M, F> {
     to: &'a ObservedRef<A>,

@@ -45,7 +45,10 @@ impl ActorAddress {
 
     /// The part before `://`, the actor system, if the address has one.
     pub fn system(&self) -> Option<&str> {
-        self.text.as_deref()?.split_once("://").map(|(system, _)| system).filter(|system| !system.is_empty())
+        let text = self.text.as_deref()?;
+        // A search for one character is the quicker one, and each event of an actor asks for this.
+        let (end, _) = text.match_indices(':').find(|(at, _)| text[*at..].starts_with("://"))?;
+        Some(&text[..end]).filter(|system| !system.is_empty())
     }
 
     /// The JSON of a form that the canonical text does not tell.

@@ -127,12 +127,16 @@ pub struct Event {
 impl Event {
     /// An event that happens now; its system is the part of the address before `://`, or `local`.
     pub fn new(actor: impl Into<ActorAddress>, event_type: impl Into<String>) -> Self {
-        let actor_address = actor.into();
+        Event::carrying(actor.into(), event_type.into(), Payload::empty())
+    }
+
+    /// The same with a payload from the beginning.
+    pub(crate) fn carrying(actor_address: ActorAddress, event_type: String, payload: Payload) -> Self {
         Event {
             system_id: system_of(&actor_address),
             actor_address,
-            event_type: event_type.into(),
-            payload: Payload::empty(),
+            event_type,
+            payload,
             timestamp: Timestamp::now(),
             extra: Members::default(),
         }

@@ -19,7 +19,7 @@ use crate::table::{self, Must, Row};
 pub(crate) const MESSAGES: u64 = 200_000;
 pub(crate) const BATCH: u64 = 1_000;
 /// Requests of one round; each waits for its answer before the next is sent.
-pub(crate) const REQUESTS: u64 = 20_000;
+pub(crate) const REQUESTS: u64 = 50_000;
 /// Rounds of each way; a round is short, so that a disturbance spoils few of them.
 const ROUNDS: usize = 61;
 const FACTS: u32 = 100_000;
@@ -93,9 +93,11 @@ pub(crate) fn run() -> Result<(), String> {
     let ractor: fn(Way) -> Round = ractor_actor::round;
     for (framework, round) in [("ractor", ractor), ("kameo", kameo_actor::round)] {
         let mut taken = Way::ALL.map(|_| [Vec::new(), Vec::new()]);
-        for _ in 0..ROUNDS {
-            for (way, [messages, requests]) in Way::ALL.iter().zip(&mut taken) {
-                let [of_messages, of_requests] = round(*way)?;
+        for turn in 0..ROUNDS {
+            // Each way comes first as often as any other, and behind each other.
+            for at in (0..Way::ALL.len()).map(|at| (at + turn) % Way::ALL.len()) {
+                let [messages, requests] = &mut taken[at];
+                let [of_messages, of_requests] = round(Way::ALL[at])?;
                 messages.push(of_messages);
                 requests.push(of_requests);
             }

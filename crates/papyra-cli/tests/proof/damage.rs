@@ -102,8 +102,11 @@ impl Specimen {
         self.order.get(&seq).is_some_and(|line| self.facts[line].1 == *fact)
     }
 
-    /// What was damaged back, and a log that was cut exactly between two lines or two files, nobody can see.
-    fn looks_whole(&self, mut damaged: &[(String, Vec<u8>)]) -> bool {
+    /// What was damaged back, a log that was cut exactly between two lines or two files, and a header that stands twice, as where
+    /// an empty segment was joined with the next, nobody can see.
+    fn looks_whole(&self, damaged: &[(String, Vec<u8>)]) -> bool {
+        let damaged: Files = damaged.iter().map(|(name, bytes)| (name.clone(), with_each_header_once(bytes))).collect();
+        let mut damaged = damaged.as_slice();
         while let [before @ .., (_, newest)] = damaged
             && !before.is_empty()
             && is_unborn(newest)
@@ -115,6 +118,12 @@ impl Specimen {
         let is_cut = newest.is_empty() || newest.ends_with(b"\n");
         self.files.starts_with(before) && name == own_name && own.starts_with(newest) && is_cut
     }
+}
+
+fn with_each_header_once(bytes: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.dedup_by(|line, before| line == before && line.starts_with(br#"{"kind":"log""#));
+    lines.concat()
 }
 
 /// What an interrupted rotation leaves of the newest file: less than a header, and nothing that was acknowledged.

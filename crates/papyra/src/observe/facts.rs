@@ -1,5 +1,7 @@
 //! The events of an actor's life and what each carries: the one place where they are written.
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -129,11 +131,25 @@ pub(super) fn panicked(system: &str, message: &str, place: Option<(&str, u32)>, 
     of(&ActorAddress::UNKNOWN, "ProcessPanicked", &panicked).with_system(system)
 }
 
+thread_local! {
+    /// Where payloads are written before they are kept: an actor's thread asks for memory once for each, and for no more than
+    /// it takes.
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// These payloads are flat and their numbers finite: what [`Payload::of`] would look for cannot be there, and looking costs
 /// the actor more than all the rest.
 fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Event {
-    let payload = serde_json::to_string(payload).map_or_else(|_| Payload::empty(), Payload::trusted);
-    Event::new(actor.clone(), event_type).with_payload(payload)
+    let written = TEXT.try_with(|text| {
+        let mut text = text.try_borrow_mut().ok()?;
+        text.clear();
+        serde_json::to_writer(&mut *text, payload).ok()?;
+        std::str::from_utf8(&text).ok().map(Payload::trusted)
+    });
+    // A thread that ends has no such place any more, and a panic may have come in between.
+    let anew = || serde_json::to_string(payload).map_or_else(|_| Payload::empty(), Payload::trusted);
+    let payload = written.ok().flatten().unwrap_or_else(anew);
+    Event::carrying(actor.clone(), event_type.to_owned(), payload)
 }
 
 pub(super) fn shortened(text: &str) -> &str {
