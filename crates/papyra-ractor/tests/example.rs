@@ -48,7 +48,10 @@ async fn it_records_a_start_a_crash_and_a_dead_letter() {
         r#"shop://orders ActorCrashed {"generation":1,"error":"an empty order","how":"error","location":null,"message_type":"alloc::string::String"}"#,
         "shop://orders Some(Stopped)",
     ];
-    assert_eq!(facts(&log).await, expected);
+    // A message that finds nobody may be told before the crash that is the reason: two tasks tell.
+    let mut told = facts(&log).await;
+    told.sort_by_key(|fact| expected.iter().position(|expected| expected == fact));
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]
