@@ -42,17 +42,17 @@ pub(super) fn start_failed(actor: &ActorAddress, generation: Option<u64>, error:
     of(actor, "ActorStartFailed", &StartFailed { generation, error: shortened(error) })
 }
 
-pub(super) fn stopped(life: &Life, reason: Option<&str>) -> Event {
+pub(super) fn stopped(life: &mut Life, reason: Option<&str>) -> Event {
     #[derive(Serialize)]
     struct Stopped<'a> {
         generation: u64,
         reason: Option<&'a str>,
     }
     let stopped = Stopped { generation: life.generation(), reason: reason.map(shortened) };
-    of(life.address(), "ActorStopped", &stopped)
+    last_of(life.take_address(), "ActorStopped", &stopped)
 }
 
-pub(super) fn crashed(life: &Life, crash: &Crash) -> Event {
+pub(super) fn crashed(life: &mut Life, crash: &Crash) -> Event {
     #[derive(Serialize)]
     struct Crashed<'a> {
         generation: u64,
@@ -68,7 +68,7 @@ pub(super) fn crashed(life: &Life, crash: &Crash) -> Event {
         location: crash.location.as_deref().map(shortened),
         message_type: crash.message_type.as_deref().map(shortened),
     };
-    of(life.address(), "ActorCrashed", &crashed)
+    last_of(life.take_address(), "ActorCrashed", &crashed)
 }
 
 pub(super) fn decided(actor: &ActorAddress, decision: Decision, context: &Payload) -> Event {
@@ -140,6 +140,11 @@ thread_local! {
 /// These payloads are flat and their numbers finite: what [`Payload::of`] would look for cannot be there, and looking costs
 /// the actor more than all the rest.
 fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Event {
+    last_of(actor.clone(), event_type, payload)
+}
+
+/// The same for an actor that needs its address no more.
+fn last_of<T: Serialize>(actor: ActorAddress, event_type: &str, payload: &T) -> Event {
     let written = TEXT.try_with(|text| {
         let mut text = text.try_borrow_mut().ok()?;
         text.clear();
@@ -149,7 +154,7 @@ fn of<T: Serialize>(actor: &ActorAddress, event_type: &str, payload: &T) -> Even
     // A thread that ends has no such place any more, and a panic may have come in between.
     let anew = || serde_json::to_string(payload).map_or_else(|_| Payload::empty(), Payload::trusted);
     let payload = written.ok().flatten().unwrap_or_else(anew);
-    Event::carrying(actor.clone(), event_type.to_owned(), payload)
+    Event::carrying(actor, event_type.to_owned(), payload)
 }
 
 pub(super) fn shortened(text: &str) -> &str {

@@ -44,15 +44,15 @@ impl Generations {
     }
 
     /// Notes that an actor of this name ended.
-    pub(super) fn end(&mut self, name: &str) {
-        let Some(known) = self.names.get_mut(name) else { return };
+    pub(super) fn end(&mut self, name: String) {
+        let Some(known) = self.names.get_mut(&name) else { return };
         known.living = known.living.saturating_sub(1);
         if known.living > 0 {
             return;
         }
         self.ends += 1;
         known.ended_at = self.ends;
-        self.ended.insert(self.ends, name.to_owned());
+        self.ended.insert(self.ends, name);
         if self.ended.len() > MAX_ENDED
             && let Some((_, oldest)) = self.ended.pop_first()
         {
@@ -70,8 +70,8 @@ mod tests {
         let mut generations = Generations::default();
         assert_eq!(generations.begin("a"), 1);
         assert_eq!(generations.begin("a"), 2);
-        generations.end("a");
-        generations.end("a");
+        generations.end("a".into());
+        generations.end("a".into());
         assert_eq!(generations.begin("a"), 3);
         assert_eq!(generations.begin("b"), 1);
     }
@@ -83,7 +83,7 @@ mod tests {
         for n in 0..3 * MAX_ENDED {
             let name = format!("once-{n}");
             generations.begin(&name);
-            generations.end(&name);
+            generations.end(name);
         }
         assert_eq!(generations.names.len(), MAX_ENDED + 1);
         assert_eq!(generations.ended.len(), MAX_ENDED);

@@ -88,25 +88,30 @@ impl Life {
     }
 
     /// The actor ended without an error; a killed one has the reason `killed`.
-    pub fn stopped(self, reason: Option<&str>) {
+    pub fn stopped(mut self, reason: Option<&str>) {
         if let Some(observation) = self.ending() {
-            observation.recorder().record(facts::stopped(&self, reason));
+            observation.recorder().record(facts::stopped(&mut self, reason));
         }
     }
 
     /// The actor ended with an error. If an earlier generation in a row crashed on the same type of message, an event
     /// `PoisonMessage` says so as well.
-    pub fn crashed(self, crash: &Crash) {
+    pub fn crashed(mut self, crash: &Crash) {
         let Some(observation) = self.ending() else { return };
         let observing = observation.observing();
-        observing.record_trouble(facts::crashed(&self, crash));
-        if let (Some(name), Some(message_type)) = (&self.name, &crash.message_type) {
+        let poisoned = self.name.as_ref().zip(crash.message_type.as_ref()).and_then(|(name, message_type)| {
             let generations = observing.generations().crash(name, self.generation, message_type);
-            if generations > 1 {
-                let poisoned = facts::poisoned(&self.address, message_type, generations, &crash.error);
-                observing.recorder.record(poisoned);
-            }
+            (generations > 1).then(|| facts::poisoned(&self.address, message_type, generations, &crash.error))
+        });
+        observing.record_trouble(facts::crashed(&mut self, crash));
+        if let Some(poisoned) = poisoned {
+            observing.recorder.record(poisoned);
         }
+    }
+
+    /// For the fact of its end: nothing is told of it afterwards.
+    pub(super) fn take_address(&mut self) -> ActorAddress {
+        std::mem::replace(&mut self.address, ActorAddress::UNKNOWN)
     }
 
     /// Records what was counted, which belongs before the end.
@@ -124,7 +129,7 @@ impl Drop for Life {
         if let Some(observation) = self.ending() {
             let observing = observation.observing();
             observing.lives.leave(self.stage);
-            if let Some(name) = &self.name {
+            if let Some(name) = self.name.take() {
                 observing.generations().end(name);
             }
         }
