@@ -50,7 +50,7 @@ async fn it_records_a_start_a_crash_and_a_dead_letter() {
     ];
     // A message that finds nobody may be told before the crash that is the reason: two tasks tell.
     let mut told = facts(&log).await;
-    told.sort_by_key(|fact| expected.iter().position(|expected| expected == fact));
+    told.sort_by_key(|fact| fact == expected[2]);
     assert_eq!(told, expected);
 }
 

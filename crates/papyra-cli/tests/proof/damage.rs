@@ -223,6 +223,7 @@ fn damaged_at_random(kind: Kind) {
         let cases = count(300, 10_000);
         // One case of a seed, at once.
         let only: Option<u64> = std::env::var("PAPYRA_CASE").ok().map(|case| case.parse().unwrap());
+        assert!(only.is_none_or(|only| only < cases), "there are {cases} cases");
         for case in 0..cases {
             let mut damaged = ours.files.clone();
             let mut kinds = Vec::new();

@@ -31,6 +31,23 @@ async fn a_server_without_memory_refuses_a_batch_whole_and_takes_the_next() {
 }
 
 #[tokio::test]
+async fn ids_are_exact_however_large_and_where_none_is_left_a_batch_is_refused_whole() {
+    let server = Server::start();
+    let log = log(&server);
+    log.append(&facts(0, 3)).await.unwrap();
+    // A script's numbers have fifteen digits that are exact, and fourteen that they are written with by themselves.
+    for (first, id) in [(3, 99_999_999_999_990_u64), (43, 9_007_199_254_740_900)] {
+        server.client().call(["XSETID", "papyra:local:events", &format!("9000000000000-{id}")]);
+        let appended = log.append(&facts(first, 40)).await.unwrap();
+        assert_eq!(appended.positions[39].to_string(), format!("9000000000000-{}", id + 40));
+    }
+    server.client().call(["XSETID", "papyra:local:events", "9000000000000-9007199254740992"]);
+    let error = refused(&log).await;
+    assert!(format!("{error:?}").contains("9000000000000-9007199254740992"), "{error:?}");
+    assert_eq!(numbers(&log).await, Vec::from_iter(0..83));
+}
+
+#[tokio::test]
 async fn a_key_of_another_type_refuses_the_whole_batch() {
     let server = Server::start();
     let log = log(&server);

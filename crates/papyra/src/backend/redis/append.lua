@@ -48,10 +48,10 @@ local used, reset = {}, {}
 for i = 9, #ARGV, 2 do used[tonumber(ARGV[i])] = true end
 local clock = redis.call('TIME')
 local ms, n = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), 0
-local now = ms
+local now, highest = ms, top
 local function rise(id)
   local ims, inn = parts(id)
-  if ims > ms or (ims == ms and inn >= n) then ms, n = ims, inn + 1 end
+  if ims > ms or (ims == ms and inn >= n) then ms, n, highest = ims, inn + 1, id end
 end
 rise(top)
 if next(used) and not (fresh and log == '') then
@@ -69,7 +69,7 @@ if next(used) and not (fresh and log == '') then
   end
 end
 if ms >= 9007199254740992 or n >= 9007199254740992 then
-  return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. top)
+  return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. highest)
 end
 
 -- The rights to write beside the streams are tried before the streams: a batch without its mark could be doubled.

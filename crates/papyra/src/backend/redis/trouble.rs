@@ -53,6 +53,8 @@ impl Trouble {
             _ => match code {
                 "BUSY" | "NOREPLICAS" | "UNBLOCKED" => (After::Wait, false, ErrorKind::Unavailable, Some(SOON)),
                 "OOM" => (After::Nothing, false, ErrorKind::Io, Some(MEMORY)),
+                // The append script's own.
+                "EXHAUSTED" => (After::Nothing, false, ErrorKind::Io, Some(IDS)),
                 "MISCONF" => (After::Nothing, false, ErrorKind::Io, Some(DISK)),
                 "NOAUTH" | "WRONGPASS" | "DENIED" => (After::Nothing, false, ErrorKind::Permission, Some(LOGIN)),
                 "WRONGTYPE" => (After::Nothing, false, ErrorKind::Corrupt, Some(TYPE)),
@@ -131,6 +133,7 @@ const REPLICA: &str =
     "this server takes no writes now: name the master, or use `redis+sentinel://` or `redis+cluster://`";
 const CLUSTER: &str = "this server is part of a cluster: use `redis+cluster://`";
 const MEMORY: &str = "the server's memory is full: raise `maxmemory`, or compact the log";
+const IDS: &str = "a stream's ids only rise: begin another log, with another `prefix` or `system`";
 const DISK: &str = "the server cannot save to its disk: free space there, and look at its own log";
 const LOGIN: &str = "give user and password in the address, or in PAPYRA_REDIS_USERNAME and PAPYRA_REDIS_PASSWORD_FILE";
 const ACL: &str = "the server's ACL denies this: `papyra doctor run` names what is missing";
