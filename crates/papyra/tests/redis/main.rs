@@ -18,3 +18,4 @@ mod several;
 mod shipping;
 mod spool;
 mod spool_troubles;
+mod torn;

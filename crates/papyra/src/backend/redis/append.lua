@@ -4,20 +4,10 @@
 -- KEYS  state, mark, the streams of the lane
 -- ARGV  the writer's number before the batch, its last number in it, the checksum of the last line, seconds that the mark
 --       lives (0: for ever), the highest id that the caller knows to have been given, the latest timestamp in the batch,
---       entries to keep per stream (0: all), a name for the log if it has none;
+--       entries to keep per stream (0: all), a name for the log if it has none, 1 if the server may have begun a new life;
 --       then for each line: which of the streams, the line
 local state, mark = KEYS[1], KEYS[2]
 local previous, last, known = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5]
-
-local function parts(id)
-  local ms, n = string.match(id or '', '^(%d+)%-(%d+)')
-  return tonumber(ms or 0), tonumber(n or 0)
-end
-local function below(a, b)
-  local ams, an = parts(a)
-  local bms, bn = parts(b)
-  return ams < bms or (ams == bms and an < bn)
-end
 
 local fresh = true
 for i = 3, #KEYS do
@@ -32,8 +22,9 @@ end
 -- How far is this writer?
 local marked = redis.call('GET', mark) or ''
 local seq = tonumber(string.match(marked, '^%d+') or 0)
-local known_of_log = redis.call('HMGET', state, 'log', 'last', 'ahead', unpack(KEYS, 3))
+local known_of_log = redis.call('HMGET', state, 'log', 'last', 'ahead', 'tick', 'room', 'run', unpack(KEYS, 3))
 local log, top, ahead = known_of_log[1] or '', known_of_log[2] or '0-0', known_of_log[3]
+local tick, room, run = tonumber(known_of_log[4]), tonumber(known_of_log[5] or 0), known_of_log[6]
 if last > previous and seq >= last then
   -- Written once more, so that whoever asks next whether replicas or the disk have it is not answered for nothing.
   redis.call('SET', mark, marked, 'KEEPTTL')
@@ -43,12 +34,17 @@ if seq ~= previous or below(top, known) then
   return {'ELSEWHERE', marked, top, log}
 end
 
+-- Only ids that were announced are given, and announced in this life of the server.
+local FIRST = 10
+local now = ARGV[9] == '1' and life()
+if #ARGV >= FIRST and (not tick or (#ARGV - FIRST + 1) / 2 > room or now and now ~= run) then
+  return {'UNANNOUNCED', marked, top, log}
+end
+
 -- The first id: above every id that this lane has given, and above all in the streams that get something.
 local used, reset = {}, {}
-for i = 9, #ARGV, 2 do used[tonumber(ARGV[i])] = true end
-local clock = redis.call('TIME')
-local ms, n = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), 0
-local now, highest = ms, top
+for i = FIRST, #ARGV, 2 do used[tonumber(ARGV[i])] = true end
+local ms, n, highest = tick or 0, 0, top
 local function rise(id)
   local ims, inn = parts(id)
   if ims > ms or (ims == ms and inn >= n) then ms, n, highest = ims, inn + 1, id end
@@ -58,17 +54,14 @@ if next(used) and not (fresh and log == '') then
   for i in pairs(used) do
     local own = '0-0'
     if redis.call('EXISTS', KEYS[i + 2]) == 1 then
-      local about = redis.call('XINFO', 'STREAM', KEYS[i + 2])
-      for j = 1, #about, 2 do
-        if about[j] == 'last-generated-id' then own = about[j + 1] end
-      end
+      own = named(redis.call('XINFO', 'STREAM', KEYS[i + 2]), 'last-generated-id')
     end
     rise(own)
-    local before = known_of_log[i + 3]
+    local before = known_of_log[i + 6]
     if before and below(own, before) then reset[#reset + 1] = KEYS[i + 2] .. ' ' .. own .. ' ' .. before end
   end
 end
-if ms >= 9007199254740992 or n >= 9007199254740992 then
+if ms >= LIMIT or n >= LIMIT then
   return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. highest)
 end
 
@@ -80,7 +73,7 @@ local first, given, id = n, {}, top
 local call, bound, prefix = redis.call, ARGV[7] ~= '0', string.format('%.0f-', ms)
 -- Lua writes numbers with fourteen digits by itself, and quicker.
 local plain = n + #ARGV < 1e14
-for i = 9, #ARGV, 2 do
+for i = FIRST, #ARGV, 2 do
   local stream = ARGV[i]
   id = prefix .. (plain and n or string.format('%.0f', n))
   if bound then
@@ -105,7 +98,7 @@ if log == '' then
   if fresh then ahead = '0' end
 end
 if ahead then
-  local by = tonumber(ARGV[6]) - now / 1000
+  local by = tonumber(ARGV[6]) - ms / 1000
   if by > tonumber(ahead) then ahead = string.format('%.6f', by) end
   changes[#changes + 1] = 'ahead'
   changes[#changes + 1] = ahead

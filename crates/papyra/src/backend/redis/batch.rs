@@ -13,7 +13,7 @@ const SIGNATURE_BYTES: usize = 110;
 /// The most that one append may hold: the server does nothing else while it adds a batch.
 const MAX_FACTS: usize = 65_536;
 /// Appends of several callers go together up to so many facts, and so many bytes.
-const TOGETHER: usize = 256;
+pub(super) const TOGETHER: usize = 256;
 const TOGETHER_BYTES: usize = 1 << 20;
 
 /// What an append came to.

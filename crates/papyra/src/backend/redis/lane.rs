@@ -10,6 +10,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
+    announce::{self, Announced},
     backoff::Backoff,
     batch::{Batch, Request},
     config::PATIENCE,
@@ -20,7 +21,7 @@ use super::{
     keys::{Lane, Stream},
     plain,
     promise::{self, Promise},
-    script::{Answer, Call, Reset},
+    script::{self, Answer, Call, Reset},
     server::Server,
     trouble::{After, Trouble},
 };
@@ -56,6 +57,7 @@ pub(super) struct Work {
     pub(super) held: Held,
     pub(super) connection: Option<Connection>,
     way: Way,
+    announced: Announced,
     promise: Promise,
     backoff: Backoff,
     /// Nothing is sent before this moment.
@@ -91,6 +93,7 @@ impl Work {
             held: Held::default(),
             connection: None,
             way: Way::Script { with_text: true },
+            announced: Announced::default(),
             promise: Promise::default(),
             backoff: Backoff::new(),
             pause: None,
@@ -162,6 +165,7 @@ impl Work {
         match connecting.await {
             Ok((connection, promise)) => {
                 (self.connection, self.promise) = (Some(connection), promise);
+                self.announced.forget();
                 // Another connection may lead to another server.
                 if self.way != Way::Plain {
                     self.way = Way::Script { with_text: true };
@@ -217,15 +221,9 @@ impl Work {
                 lines: &batch.lines,
             };
             let (command, question) = (call.command(with_text), self.promise.question());
-            let (mut first, mut second) = (connection.clone(), connection);
+            let before = self.announced.before(batch.lines.len(), self.server.keys(), self.lane);
             self.way = Way::Script { with_text: false };
-            self.flights
-                .launch(guarded(async move {
-                    let Some(question) = question else { return Ok(vec![first.send(&command).await?]) };
-                    let (answer, kept) = tokio::join!(biased; first.send(&command), second.send(&question));
-                    Ok(vec![answer?, kept?])
-                }))
-                .await;
+            self.flights.launch(guarded(script::send(connection, before, command, question))).await;
         }
     }
 
@@ -272,6 +270,10 @@ impl Work {
                 }
                 Err(trouble) => self.failed(trouble),
             },
+            Answer::Unannounced => {
+                self.announced.forget();
+                self.failed(Trouble::passing(announce::forgotten(self.server.address())));
+            }
             Answer::Elsewhere(seen) => {
                 self.flights.forget();
                 if let Err(trouble) = self.set_back(&seen).await {
@@ -323,6 +325,7 @@ impl Work {
         match trouble.after {
             After::Nothing => return self.give_up(&trouble, 1),
             After::SendScript => {
+                self.announced.forget();
                 self.way = Way::Script { with_text: true };
                 return;
             }

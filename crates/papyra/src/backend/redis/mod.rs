@@ -4,6 +4,7 @@
 //! one connection for commands that a `Server` keeps. Nothing here knows the client beyond `connection`, `reply`, `script`,
 //! `trouble` and the commands themselves.
 
+mod announce;
 mod apart;
 mod aside;
 mod backoff;

@@ -2,16 +2,17 @@
 
 use std::{fmt, sync::LazyLock};
 
-use redis::{Cmd, Value};
+use redis::{Cmd, RedisError, Value};
 use uuid::Uuid;
 
 use super::{
+    connection::Connection,
     id::Id,
     keys::{Keys, Lane, Stream},
     reply,
 };
 
-const TEXT: &str = include_str!("append.lua");
+const TEXT: &str = concat!(include_str!("ids.lua"), include_str!("append.lua"));
 
 /// The name under which a server keeps the script.
 static NAME: LazyLock<String> = LazyLock::new(|| sha1_smol::Sha1::from(TEXT).digest().to_string());
@@ -61,13 +62,35 @@ impl Call<'_> {
         command.arg(self.previous).arg(self.last).arg(format!("{:08x}", self.crc));
         command.arg(if self.for_ever { 0 } else { MARK_LIVES }).arg(self.known.to_string());
         command.arg(format!("{:.6}", self.latest)).arg(self.max_len.unwrap_or(0));
-        command.arg(Uuid::now_v7().to_string());
+        // Whoever does not know the script may have begun a new life since the last batch.
+        command.arg(Uuid::now_v7().to_string()).arg(u8::from(with_text));
         for line in self.lines {
             let place = streams.iter().position(|stream| *stream == line.stream).unwrap_or(0);
             command.arg(place + 1).arg(&line.data[..]);
         }
         command
     }
+}
+
+/// Sends a batch: what it needs before it, the call itself, and the question whether it is kept, in one go. Gives the answers to
+/// the last two.
+pub(super) async fn send(
+    connection: Connection,
+    before: Option<Cmd>,
+    call: Cmd,
+    question: Option<Cmd>,
+) -> Result<Vec<Value>, RedisError> {
+    let send = async |command: Option<&Cmd>| match command {
+        Some(command) => connection.clone().send(command).await,
+        None => Ok(Value::Nil),
+    };
+    let (announced, answer, kept) =
+        tokio::join!(biased; send(before.as_ref()), send(Some(&call)), send(question.as_ref()));
+    let answer = answer?;
+    if Answer::parse(&answer) == Some(Answer::Unannounced) {
+        announced?;
+    }
+    Ok(vec![answer, kept?])
 }
 
 /// What the script did.
@@ -85,6 +108,8 @@ pub(super) enum Answer {
     Repeated(Seen),
     /// The writer's mark, or the log's last id, is not where the batch begins; nothing was written.
     Elsewhere(Seen),
+    /// Nothing was announced that has room for the batch, or not in this life of the server; nothing was written.
+    Unannounced,
 }
 
 /// What the server knows of the writer and of the log.
@@ -161,6 +186,7 @@ impl Answer {
             }),
             "REPEATED" => seen().map(Answer::Repeated),
             "ELSEWHERE" => seen().map(Answer::Elsewhere),
+            "UNANNOUNCED" => Some(Answer::Unannounced),
             _ => None,
         }
     }

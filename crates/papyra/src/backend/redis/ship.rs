@@ -6,12 +6,13 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
+    announce::{self, Announced},
     connection::{Answers, Connection},
     id::Id,
     keys::{Lane, Stream},
     promise::{self, Promise},
     reply,
-    script::{Answer, Call, Line, Marked},
+    script::{self, Answer, Call, Line, Marked},
     server::Server,
     setback,
     trouble::{After, Trouble},
@@ -37,6 +38,7 @@ pub(super) struct Ship {
 struct Way {
     connection: Option<(Connection, Promise)>,
     knows_script: bool,
+    announced: Announced,
 }
 
 impl std::fmt::Debug for Way {
@@ -76,27 +78,25 @@ impl Ship {
         let mut way = self.connection.lock().await;
         let mut with_text = !way.knows_script;
         loop {
-            let (mut connection, promise) = match way.connection.take() {
+            let (connection, promise) = match way.connection.take() {
                 Some(connected) => connected,
                 None => {
+                    // Another connection may lead to another server, or to another life of this one.
+                    with_text = true;
+                    way.announced.forget();
                     let mut connection = self.server.dedicated(Answers::Soon).await?;
                     let promise = Promise::of(self.server.config(), &mut connection, self.server.address()).await?;
                     (connection, promise)
                 }
             };
+            let before = way.announced.before(call.lines.len(), call.keys, call.lane);
             let command = call.command(with_text);
-            let answer = match promise.question() {
-                None => connection.send(&command).await.map(|value| (value, true)),
-                Some(question) => {
-                    let mut second = connection.clone();
-                    let (answer, kept) = tokio::join!(biased; connection.send(&command), second.send(&question));
-                    answer.and_then(|value| Ok((value, promise.is_kept(Some(&kept?)))))
-                }
-            };
+            let answer = script::send(connection.clone(), before, command, promise.question()).await;
             let trouble = match answer {
-                Ok(answer) => {
-                    *way = Way { connection: Some((connection, promise)), knows_script: true };
-                    return Ok(answer);
+                Ok(answers) => {
+                    (way.connection, way.knows_script) = (Some((connection, promise)), true);
+                    let is_kept = promise.is_kept(answers.get(1));
+                    return Ok((answers.into_iter().next().unwrap_or(Value::Nil), is_kept));
                 }
                 Err(error) => Trouble::of(&error, "append to", self.server.address()),
             };
@@ -104,9 +104,9 @@ impl Ship {
                 // Once is enough: a server that forgets the script at once does not want it.
                 After::SendScript if !with_text => {
                     with_text = true;
+                    way.announced.forget();
                     way.connection = Some((connection, promise));
                 }
-                // Another connection may lead to another server, which has not seen the script.
                 After::Reconnect => {
                     *way = Way::default();
                     return Err(trouble);
@@ -186,6 +186,10 @@ impl Shipping for Ship {
             Answer::Added { reset, .. } => Ok(Shipped::Done(reset.iter().map(setback::reset).collect())),
             Answer::Repeated(_) => Ok(Shipped::Repeated),
             Answer::Elsewhere(seen) => Ok(Shipped::Elsewhere(seen.seq())),
+            Answer::Unannounced => {
+                self.connection.lock().await.announced.forget();
+                Err(announce::forgotten(self.server.address()))
+            }
         }
     }
 }

@@ -92,6 +92,11 @@ impl Trouble {
         Trouble { after: After::Nothing, unknown: false, error }
     }
 
+    /// It was not done, and the next try may help.
+    pub(super) fn passing(error: Error) -> Trouble {
+        Trouble { after: After::Wait, unknown: false, error }
+    }
+
     /// Nobody knows whether it was done.
     pub(super) fn unsure(after: After, error: Error) -> Trouble {
         Trouble { after, unknown: true, error }

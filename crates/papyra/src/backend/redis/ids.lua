@@ -1,0 +1,22 @@
+-- Ids of streams, which go before each script that gives some.
+local function parts(id)
+  local ms, n = string.match(id or '', '^(%d+)%-(%d+)')
+  return tonumber(ms or 0), tonumber(n or 0)
+end
+local function below(a, b)
+  local ams, an = parts(a)
+  local bms, bn = parts(b)
+  return ams < bms or (ams == bms and an < bn)
+end
+local function named(about, name)
+  for i = 1, #about, 2 do
+    if about[i] == name then return about[i + 1] end
+  end
+end
+-- Which life of the server this is; nothing if it does not tell.
+local function life()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+end
+-- No id above it can be told from its neighbours: numbers here have no more digits.
+local LIMIT = 9007199254740992
