@@ -1,7 +1,7 @@
 //! The segments that a read comes to next, held open: what is deleted or written anew meanwhile is read as it was.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     fs::File,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,7 +11,7 @@ use super::{
     segments::{Segment, Segments},
     storage,
 };
-use crate::{Clock, Error, ErrorKind, Result, SystemClock};
+use crate::{Clock, Error, ErrorKind, Result, SystemClock, disk::Identity};
 
 /// So many of the next segments are held open. More would take descriptors away from the program that we are guests of.
 pub(super) const AHEAD: usize = 64;
@@ -35,6 +35,8 @@ pub(super) struct Ahead<'a> {
     /// The newest segment, held from the beginning.
     newest: Option<Held<'a>>,
     begun: SystemTime,
+    /// The segments that were sealed so shortly before that their time does not tell them from newer ones.
+    recent: HashSet<(Identity, SystemTime)>,
     /// The number of a segment that was deleted before it could be held.
     gone: Option<u64>,
     gives: bool,
@@ -60,6 +62,7 @@ impl<'a> Ahead<'a> {
             held: VecDeque::new(),
             newest: None,
             begun: SystemClock.now(),
+            recent: HashSet::new(),
             gone: None,
             gives: false,
         };
@@ -69,6 +72,7 @@ impl<'a> Ahead<'a> {
                 ahead.gone = Some(first.number);
             }
         }
+        ahead.look_at_recent();
         ahead.fill()?;
         Ok(ahead)
     }
@@ -92,6 +96,25 @@ impl<'a> Ahead<'a> {
     /// Whether any segment was given out.
     pub(super) fn gives(&self) -> bool {
         self.gives
+    }
+
+    /// From the newest sealed one down: the times of segments rise with their numbers, but for those written anew.
+    fn look_at_recent(&mut self) {
+        let sealed = self.segments.get(self.next..).unwrap_or_default().split_last();
+        for segment in sealed.iter().flat_map(|(_, sealed)| sealed.iter().rev()) {
+            // Whatever cannot be looked at has its turn later.
+            let Some(seen) = std::fs::metadata(&segment.path).ok().and_then(|metadata| seen(&metadata).ok()) else {
+                break;
+            };
+            if !self.is_recent(seen.1) {
+                break;
+            }
+            self.recent.insert(seen);
+        }
+    }
+
+    fn is_recent(&self, written: SystemTime) -> bool {
+        written + TICK > self.begun
     }
 
     fn fill(&mut self) -> Result<()> {
@@ -136,12 +159,19 @@ impl<'a> Ahead<'a> {
             (Segments::Directory(_), Err(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
             (_, opened) => opened?,
         };
-        let written = || file.metadata().and_then(|metadata| metadata.modified());
         // Nobody writes to a segment below the newest one but maintenance, and that makes a new file of it.
-        let is_new =
-            self.gives && written().map_err(|error| Error::io("look at", &segment.path, error))? + TICK > self.begun;
+        let is_new = self.gives && {
+            let seen = file.metadata().and_then(|metadata| seen(&metadata));
+            let seen = seen.map_err(|error| Error::io("look at", &segment.path, error))?;
+            self.is_recent(seen.1) && !self.recent.contains(&seen)
+        };
         Ok(Some(Held { segment, file: Arc::new(file), is_new }))
     }
+}
+
+/// Which file it is, and when it was written last.
+fn seen(metadata: &std::fs::Metadata) -> std::io::Result<(Identity, SystemTime)> {
+    Ok((Identity::from(metadata), metadata.modified()?))
 }
 
 #[cfg(test)]
@@ -218,6 +248,26 @@ mod tests {
         }
         let held = ahead.next().unwrap().unwrap();
         assert!(content(&held) == "less" && held.is_new);
+    }
+
+    #[test]
+    fn what_was_sealed_right_before_the_read_is_not_new_and_what_replaced_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, segments) = log(dir.path());
+        let touch =
+            |at: usize| File::options().write(true).open(&segments[at].path).unwrap().set_modified(SystemClock.now());
+        for at in NEWEST - 5..NEWEST {
+            touch(at).unwrap();
+        }
+        let mut ahead = Ahead::of(&log, &segments, 0).unwrap();
+        assert!(ahead.next().unwrap().is_some());
+        let aside = dir.path().join("aside");
+        fs::write(&aside, "less").unwrap();
+        fs::rename(&aside, &segments[NEWEST - 3].path).unwrap();
+        for at in 1..NEWEST {
+            let held = ahead.next().unwrap().unwrap();
+            assert_eq!((held.is_new, content(&held) == "less"), (at == NEWEST - 3, at == NEWEST - 3), "{at}");
+        }
     }
 
     #[test]
