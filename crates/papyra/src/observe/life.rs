@@ -1,6 +1,6 @@
 //! One incarnation of one actor.
 
-use super::{Crash, Observation, Processing, Restart, WeakObservation, facts, headcount::Stage};
+use super::{Crash, Observation, Processing, Restart, WeakObservation, facts, headcount::Stage, observing::Observing};
 use crate::ActorAddress;
 
 /// One incarnation of one actor or task, from the moment it begins to start. It records what the incarnation lives
@@ -80,33 +80,30 @@ impl Life {
     }
 
     /// The actor did not come as far as taking messages.
-    pub fn start_failed(self, error: &str) {
-        if let Some(observation) = self.ending() {
-            let failed = facts::start_failed(&self.address, Some(self.generation), error);
-            observation.observing().record_trouble(failed);
-        }
+    pub fn start_failed(mut self, error: &str) {
+        self.end(|life, observing| {
+            observing.record_trouble(facts::start_failed(&life.address, Some(life.generation), error));
+        });
     }
 
     /// The actor ended without an error; a killed one has the reason `killed`.
     pub fn stopped(mut self, reason: Option<&str>) {
-        if let Some(observation) = self.ending() {
-            observation.recorder().record(facts::stopped(&mut self, reason));
-        }
+        self.end(|life, observing| observing.recorder.record(facts::stopped(life, reason)));
     }
 
     /// The actor ended with an error. If an earlier generation in a row crashed on the same type of message, an event
     /// `PoisonMessage` says so as well.
     pub fn crashed(mut self, crash: &Crash) {
-        let Some(observation) = self.ending() else { return };
-        let observing = observation.observing();
-        let poisoned = self.name.as_ref().zip(crash.message_type.as_ref()).and_then(|(name, message_type)| {
-            let generations = observing.generations().crash(name, self.generation, message_type);
-            (generations > 1).then(|| facts::poisoned(&self.address, message_type, generations, &crash.error))
+        self.end(|life, observing| {
+            let poisoned = life.name.as_ref().zip(crash.message_type.as_ref()).and_then(|(name, message_type)| {
+                let generations = observing.generations().crash(name, life.generation, message_type);
+                (generations > 1).then(|| facts::poisoned(&life.address, message_type, generations, &crash.error))
+            });
+            observing.record_trouble(facts::crashed(life, crash));
+            if let Some(poisoned) = poisoned {
+                observing.recorder.record(poisoned);
+            }
         });
-        observing.record_trouble(facts::crashed(&mut self, crash));
-        if let Some(poisoned) = poisoned {
-            observing.recorder.record(poisoned);
-        }
     }
 
     /// For the fact of its end: nothing is told of it afterwards.
@@ -114,24 +111,23 @@ impl Life {
         std::mem::replace(&mut self.address, ActorAddress::UNKNOWN)
     }
 
-    /// Records what was counted, which belongs before the end.
-    fn ending(&self) -> Option<Observation> {
-        let observation = self.observation.upgrade()?;
+    /// It ends, once: what was counted is told before its end.
+    fn end(&mut self, tell: impl FnOnce(&mut Self, &Observing)) {
+        let Some(observation) = std::mem::take(&mut self.observation).upgrade() else { return };
+        let observing = observation.observing();
         for sum in self.processing.iter().flat_map(Processing::take) {
-            observation.recorder().record(sum);
+            observing.recorder.record(sum);
         }
-        Some(observation)
+        tell(self, observing);
+        observing.lives.leave(self.stage);
+        if let Some(name) = self.name.take() {
+            observing.generations().end(name);
+        }
     }
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if let Some(observation) = self.ending() {
-            let observing = observation.observing();
-            observing.lives.leave(self.stage);
-            if let Some(name) = self.name.take() {
-                observing.generations().end(name);
-            }
-        }
+        self.end(|_, _| {});
     }
 }

@@ -4,8 +4,8 @@
 -- KEYS  state, mark, the streams of the lane
 -- ARGV  the writer's number before the batch, its last number in it, the checksum of the last line, seconds that the mark
 --       lives (0: for ever), the highest id that the caller knows to have been given, the latest timestamp in the batch,
---       entries to keep per stream (0: all), a name for the log if it has none, 1 if the server may have begun a new life;
---       then for each line: which of the streams, the line
+--       entries to keep per stream (0: all), a name for the log if it has none, 1 if the server may have begun a new life,
+--       a digit for each line: which of the streams it goes to; then the lines
 local state, mark = KEYS[1], KEYS[2]
 local previous, last, known = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[5]
 
@@ -35,15 +35,14 @@ if seq ~= previous or below(top, known) then
 end
 
 -- Only ids that were announced are given, and announced in this life of the server.
-local FIRST = 10
-local now = ARGV[9] == '1' and life()
-if #ARGV >= FIRST and (not tick or (#ARGV - FIRST + 1) / 2 > room or now and now ~= run) then
+local now, places = ARGV[9] == '1' and life(), ARGV[10]
+if #places > 0 and (not tick or #places > room or now and now ~= run) then
   return {'UNANNOUNCED', marked, top, log}
 end
 
 -- The first id: above every id that this lane has given, and above all in the streams that get something.
 local used, reset = {}, {}
-for i = FIRST, #ARGV, 2 do used[tonumber(ARGV[i])] = true end
+for i = 1, #KEYS - 2 do used[i] = string.find(places, i, 1, true) and true end
 local ms, n, highest = tick or 0, 0, top
 local function rise(id)
   local ims, inn = parts(id)
@@ -72,14 +71,15 @@ if log == '' then redis.call('HSET', state, 'last', top) end
 local first, given, id = n, {}, top
 local call, bound, prefix = redis.call, ARGV[7] ~= '0', string.format('%.0f-', ms)
 -- Lua writes numbers with fourteen digits by itself, and quicker.
-local plain = n + #ARGV < 1e14
-for i = FIRST, #ARGV, 2 do
-  local stream = ARGV[i]
+local plain, place = n + #places < 1e14, string.byte
+for i = 1, #places do
+  -- '1' is 49, and the first stream is the third key.
+  local stream = place(places, i) - 48
   id = prefix .. (plain and n or string.format('%.0f', n))
   if bound then
-    call('XADD', KEYS[stream + 2], 'MAXLEN', '~', ARGV[7], id, 'data', ARGV[i + 1])
+    call('XADD', KEYS[stream + 2], 'MAXLEN', '~', ARGV[7], id, 'data', ARGV[i + 10])
   else
-    call('XADD', KEYS[stream + 2], id, 'data', ARGV[i + 1])
+    call('XADD', KEYS[stream + 2], id, 'data', ARGV[i + 10])
   end
   given[stream] = id
   n = n + 1

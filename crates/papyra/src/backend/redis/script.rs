@@ -64,9 +64,10 @@ impl Call<'_> {
         command.arg(format!("{:.6}", self.latest)).arg(self.max_len.unwrap_or(0));
         // Whoever does not know the script may have begun a new life since the last batch.
         command.arg(Uuid::now_v7().to_string()).arg(u8::from(with_text));
+        let place = |line: &Line| streams.iter().position(|stream| *stream == line.stream).unwrap_or(0);
+        command.arg(self.lines.iter().map(|line| b'1' + place(line) as u8).collect::<Vec<_>>());
         for line in self.lines {
-            let place = streams.iter().position(|stream| *stream == line.stream).unwrap_or(0);
-            command.arg(place + 1).arg(&line.data[..]);
+            command.arg(&line.data[..]);
         }
         command
     }
