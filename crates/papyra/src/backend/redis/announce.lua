@@ -65,7 +65,8 @@ local new = now and now ~= run or not now and ARGV[2] == '1'
 if new and tick then bury() end
 local clock = redis.call('TIME')
 local changes = {'tick', string.format('%.0f', tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000))}
-if tonumber(ARGV[1]) > room then
+-- Behind a burial only what is announced from now on matters.
+if new or tonumber(ARGV[1]) > room then
   changes[#changes + 1] = 'room'
   changes[#changes + 1] = ARGV[1]
 end
