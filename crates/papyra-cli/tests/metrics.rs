@@ -2,12 +2,14 @@
 
 #[path = "../../papyra-otel/tests/collector/receiver.rs"]
 mod receiver;
+#[path = "../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::Duration};
 
 use opentelemetry::metrics::MeterProvider as _;
 use papyra::{
-    Event, Log, Recorder,
+    Consumer, DeadLetter, Event, Group, Kind, Log, Recorder, RedisConfig, RedisLog, SpoolConfig, Spooled,
     metrics::{Instrument, Metric, table},
 };
 use papyra_http::{Service, client::Client};
@@ -64,13 +66,46 @@ fn of_collector(points: BTreeMap<(String, String), f64>) -> Figures {
     plain.map(|((name, _), value)| (name.strip_prefix("papyra.").unwrap().to_owned(), value)).collect()
 }
 
+/// A log at which everything can be measured: its events on Redis, with a consumer group, and its dead letters in the spool in
+/// front of a server that is away.
+fn log(server: &redis_lab::Server, spool: &Path) -> Log {
+    let at = |port| RedisLog::new(RedisConfig::new("127.0.0.1", port));
+    let spooled = Spooled::new(Arc::new(at(redis_lab::free_port())), SpoolConfig::new(spool)).unwrap();
+    Log::new(at(server.port())).with_kind(Kind::DeadLetter, &Log::new(spooled))
+}
+
+/// A recorder that wrote seven events and a dead letter; of the events a consumer got three and acknowledged two.
+async fn busy(log: Log) -> Recorder {
+    let recorder = Recorder::start(log).unwrap();
+    (0..7).for_each(|n| recorder.record(Event::new(format!("t://{n}"), "E")));
+    recorder.record(DeadLetter::new("t://gone", "M"));
+    recorder.flush().await.unwrap();
+    recorder.log().scan(papyra::ScanOptions::default()).await.unwrap();
+    let group = Group::new(Kind::Event, "workers");
+    let mut consumer = Consumer::builder(recorder.log(), group, "one").count(3).open().unwrap();
+    let mut positions = Vec::new();
+    for _ in 0..3 {
+        positions.push(consumer.next().await.unwrap().unwrap().entry.position);
+    }
+    consumer.ack(&positions[..2]).await.unwrap();
+    // Until the server was asked for the first time nobody knows that it is away.
+    let stalled = async {
+        while !recorder.metrics().spool.is_some_and(|spool| spool.stalled && spool.oldest.is_some()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), stalled).await.expect("a server that is away is not noticed");
+    recorder
+}
+
 #[test]
 fn every_metric_has_the_same_value_in_openmetrics_on_the_command_line_and_over_otlp() {
+    if !redis_lab::is_installed("redis-server") {
+        return;
+    }
+    let (server, spool) = (redis_lab::Server::start(), tempfile::tempdir().unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let recorder = Recorder::start(Log::memory()).unwrap();
-    (0..7).for_each(|n| recorder.record(Event::new(format!("t://{n}"), "E")));
-    runtime.block_on(recorder.flush()).unwrap();
-    runtime.block_on(recorder.log().scan(papyra::ScanOptions::default())).unwrap();
+    let recorder = runtime.block_on(busy(log(&server, &spool.path().join("spool"))));
 
     let collector = receiver::Collector::start();
     let provider = receiver::provider(&collector);
@@ -84,13 +119,14 @@ fn every_metric_has_the_same_value_in_openmetrics_on_the_command_line_and_over_o
     let http = of_openmetrics(&runtime.block_on(Client::new(&url, None).unwrap().metrics()).unwrap());
     let command_line = of_command_line(&url);
     provider.force_flush().unwrap();
-    let otlp = of_collector(collector.points());
+    let otlp = of_collector(collector.points("hybrid"));
     assert_eq!(http.keys().collect::<Vec<_>>(), otlp.keys().collect::<Vec<_>>());
     assert_eq!(http, command_line);
     assert_eq!(http, otlp);
-    let snapshot = recorder.metrics();
-    let expected = table().filter(|metric| metric.value(&snapshot).is_some()).flat_map(names).count();
-    assert_eq!((http.len(), http["records_written"], http["scans"]), (expected, 7.0, 1.0));
+    assert_eq!(http.len(), table().flat_map(names).count(), "{http:?}");
+    let figures =
+        ["records_written", "scans", "consumer_delivered", "consumer_acknowledged", "spool_facts", "spool_stalled"];
+    assert_eq!(figures.map(|name| http[name]), [8.0, 1.0, 3.0, 2.0, 1.0, 1.0]);
     provider.shutdown().unwrap();
     runtime.block_on(recorder.shutdown(Duration::from_secs(60)));
 }

@@ -4,7 +4,6 @@ mod backoff;
 mod builder;
 mod duty;
 mod hand;
-mod tally;
 
 use std::{
     fmt,
@@ -16,12 +15,11 @@ use std::{
 
 use futures_core::Stream;
 
-use crate::{Delivery, Position, Result};
+use crate::{Delivery, Position, Result, metrics::ConsumerSnapshot};
 
 pub use builder::ConsumerBuilder;
 use duty::Duty;
 use hand::Hand;
-pub use tally::ConsumerSnapshot;
 
 /// A worker of a consumer group: an endless stream of facts, each of which it has to acknowledge.
 ///
@@ -145,7 +143,7 @@ impl Consumer {
         ConsumerHandle(Arc::clone(&self.duty))
     }
 
-    /// What this consumer did so far.
+    /// What this consumer did so far. [`Log::metrics`](crate::Log::metrics) has the sums over all consumers of the log.
     pub fn metrics(&self) -> ConsumerSnapshot {
         self.duty.tally.snapshot()
     }

@@ -63,7 +63,7 @@ pub use backend::{
     spooled::{SpoolConfig, Spooled},
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, ConsumerSnapshot, Leave};
+pub use consumer::{Consumer, ConsumerBuilder, ConsumerEnd, ConsumerHandle, Leave};
 pub use dsn::Dsn;
 pub use entry_stream::EntryStream;
 pub use error::{Error, ErrorKind, Outcome, Result};
@@ -75,7 +75,7 @@ pub use groups::{
 };
 pub use log::Log;
 pub use log_options::LogOptions;
-pub use metrics::{HistogramSnapshot, Metrics, MetricsSnapshot};
+pub use metrics::{ConsumerSnapshot, HistogramSnapshot, Metrics, MetricsSnapshot};
 pub use open::{Schemes, open};
 pub use options::{CompactionConfig, Durability, Order, ReadOptions, RecoveryConfig, RecoveryMode, ScanOptions};
 pub use part::Part;

@@ -3,15 +3,21 @@
 //! Each has one name everywhere. [`table()`] lists them all, with what they mean and how to read them out of a
 //! [`MetricsSnapshot`]; whatever shows metrics goes through it, so that nothing is shown under two names or not at all.
 
+mod consumed;
 mod histogram;
 mod table;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde::Serialize;
 
 use crate::Backlog;
 
+pub(crate) use consumed::Consumed;
+pub use consumed::ConsumerSnapshot;
 pub(crate) use histogram::Histogram;
 pub use histogram::HistogramSnapshot;
 pub use table::{Instrument, LABELS, Label, Metric, Unit, Value, table};
@@ -27,6 +33,8 @@ macro_rules! metrics {
         pub struct Metrics {
             $($(#[doc = $doc])+ pub(crate) $name: Counter,)*
             $($(#[doc = $ldoc])+ pub(crate) $latency: Histogram,)*
+            /// Of the consumers of its groups, once there was one.
+            consumers: OnceLock<Consumed>,
         }
 
         /// The counters and latencies at one moment.
@@ -39,6 +47,9 @@ macro_rules! metrics {
             /// What waits in the log's spool now; `None` for a log without one, or that was not written to yet.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub spool: Option<Backlog>,
+            /// What consumers of the log's groups did in this process; `None` if there was none.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub consumers: Option<ConsumerSnapshot>,
             $($(#[doc = $ldoc])+ pub $latency: HistogramSnapshot,)*
         }
 
@@ -63,6 +74,7 @@ macro_rules! metrics {
                     $($name: self.$name.get(),)*
                     queued: 0,
                     spool: None,
+                    consumers: self.consumers.get().map(Consumed::snapshot),
                     $($latency: self.$latency.snapshot(),)*
                 }
             }
@@ -71,6 +83,12 @@ macro_rules! metrics {
             pub fn reset(&self) {
                 $(self.$name.reset();)*
                 $(self.$latency.reset();)*
+                self.consumers.get().into_iter().for_each(Consumed::reset);
+            }
+
+            /// What the consumers of this log did.
+            pub(crate) fn consumers(&self) -> &Consumed {
+                self.consumers.get_or_init(Consumed::default)
             }
         }
 

@@ -23,7 +23,7 @@ fn every_metric_of_the_table_arrives_with_the_value_of_the_snapshot() {
     papyra_otel::observe(&provider.meter("papyra"), "orders", recorder.clone());
     provider.force_flush().unwrap();
 
-    let (points, snapshot) = (collector.points(), recorder.metrics());
+    let (points, snapshot) = (collector.points("memory"), recorder.metrics());
     let point =
         |name: String, le: &str| *points.get(&(name.clone(), le.to_owned())).unwrap_or_else(|| panic!("{name} {le}"));
     let mut expected = 0;
@@ -60,11 +60,11 @@ fn a_hundred_thousand_actors_have_no_more_points_than_one() {
     let log = Log::memory();
     papyra_otel::observe(&provider.meter("papyra"), "orders", log.clone());
     provider.force_flush().unwrap();
-    let before = collector.points();
+    let before = collector.points("memory");
     let facts: Vec<Fact> = (0..100_000).map(|n| Event::new(format!("t://{n}"), format!("Type{n}")).into()).collect();
     tokio::runtime::Runtime::new().unwrap().block_on(log.append(&facts)).unwrap();
     provider.force_flush().unwrap();
-    let after = collector.points();
+    let after = collector.points("memory");
     assert!(before.keys().eq(after.keys()));
     assert_eq!(after[&("papyra.records_written".to_owned(), String::new())], 100_000.0);
     assert!(table().any(|metric| metric.instrument == Instrument::Histogram));
@@ -80,5 +80,5 @@ fn the_example_sends_to_a_collector() {
     // Cargo builds examples together with tests.
     let output = Command::new(program).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(collector.points()[&("papyra.records_written".to_owned(), String::new())], 1.0);
+    assert_eq!(collector.points("memory")[&("papyra.records_written".to_owned(), String::new())], 1.0);
 }

@@ -47,8 +47,8 @@ impl Collector {
         Collector { endpoint, received }
     }
 
-    /// The next request's points: by the metric's name and its attribute `le`, if it has one.
-    pub(crate) fn points(&self) -> BTreeMap<(String, String), f64> {
+    /// The next request's points, of a log that this backend keeps: by the metric's name and its attribute `le`, if it has one.
+    pub(crate) fn points(&self, backend: &str) -> BTreeMap<(String, String), f64> {
         let request = self.received.recv_timeout(Duration::from_secs(60)).expect("something is sent");
         let metrics = request.resource_metrics.into_iter().flat_map(|it| it.scope_metrics).flat_map(|it| it.metrics);
         let mut points = BTreeMap::new();
@@ -66,7 +66,7 @@ impl Collector {
             for point in data {
                 assert_eq!(
                     (attribute(&point, "log").as_str(), attribute(&point, "backend").as_str()),
-                    ("orders", "memory")
+                    ("orders", backend)
                 );
                 points.insert((metric.name.clone(), attribute(&point, "le")), number(&point));
             }

@@ -13,10 +13,11 @@ use super::{
     Leave,
     backoff::{Backoff, chance},
     builder::Settings,
-    tally::Tally,
 };
 use crate::{
-    ConsumerGroups, Error, ErrorKind, Event, Group, Log, Payload, PendingOptions, Position, Result, groups::MAX_BATCH,
+    ConsumerGroups, Error, ErrorKind, Event, Group, Log, Payload, PendingOptions, Position, Result,
+    groups::MAX_BATCH,
+    metrics::{Consumed, Counter},
 };
 
 /// The address of what Papyra itself has to say.
@@ -27,7 +28,7 @@ pub(super) struct Duty {
     pub(super) group: Group,
     pub(super) name: String,
     pub(super) settings: Settings,
-    pub(super) tally: Tally,
+    pub(super) tally: Consumed,
     pub(super) stop: watch::Sender<Option<Leave>>,
     /// Facts that were handed out and not acknowledged, and when that was.
     in_hand: Mutex<HashMap<Position, Instant>>,
@@ -43,8 +44,16 @@ impl Duty {
         settings: Settings,
         stop: watch::Sender<Option<Leave>>,
     ) -> Self {
-        let (tally, in_hand, room) = (Tally::default(), Mutex::default(), Notify::new());
+        // From now on they are shown, too.
+        log.counters().consumers();
+        let (tally, in_hand, room) = (Consumed::default(), Mutex::default(), Notify::new());
         Duty { log, group, name, settings, tally, stop, in_hand, room }
+    }
+
+    /// Counts what this consumer did, for itself and for its log.
+    pub(super) fn count(&self, which: fn(&Consumed) -> &Counter, n: u64) {
+        which(&self.tally).add(n);
+        which(self.log.counters().consumers()).add(n);
     }
 
     pub(super) fn groups(&self) -> Result<&dyn ConsumerGroups> {
@@ -72,7 +81,7 @@ impl Duty {
                 in_hand.remove(position);
             }
         }
-        self.tally.acknowledged.add(acknowledged);
+        self.count(|did| &did.acknowledged, acknowledged);
         self.room.notify_one();
         Ok(acknowledged)
     }
@@ -161,7 +170,7 @@ impl<'a> Patience<'a> {
         if !is_passing(&error) {
             return Err(error);
         }
-        self.duty.tally.errors.add(1);
+        self.duty.count(|did| &did.errors, 1);
         let pause = self.backoff.next(chance());
         if self.began.elapsed() + pause > self.duty.settings.patience {
             return Err(error);

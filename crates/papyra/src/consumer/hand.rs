@@ -121,7 +121,7 @@ impl Hand {
     }
 
     async fn rest(&mut self, duty: &Duty, error: &Error) {
-        duty.tally.errors.add(1);
+        duty.count(|did| &did.errors, 1);
         let pause = self.backoff.next(chance());
         tracing::warn!(target: "papyra", group = %duty.group, consumer = duty.name, %error, ?pause, "a consumer waits and tries again");
         duty.pause(pause).await;
@@ -137,16 +137,16 @@ impl Hand {
             let own = duty.groups()?.hold(&duty.group, &duty.name, &waiting).await?;
             let before = self.ready.len();
             self.ready.retain(|ready| own.contains(&ready.delivery.entry.position));
-            duty.tally.lost_to_others.add((before - self.ready.len()) as u64);
+            duty.count(|did| &did.lost_to_others, (before - self.ready.len()) as u64);
             for ready in &mut self.ready {
                 ready.since = began;
             }
         }
         let Some(Ready { delivery, since }) = self.ready.pop_front() else { return Ok(None) };
         duty.in_hand().insert(delivery.entry.position, since);
-        duty.tally.delivered.add(1);
+        duty.count(|did| &did.delivered, 1);
         if delivery.deliveries > 1 {
-            duty.tally.redelivered.add(1);
+            duty.count(|did| &did.redelivered, 1);
         }
         Ok(Some(delivery))
     }
@@ -190,7 +190,7 @@ impl Hand {
         for _ in 0..CLAIMS_A_ROUND {
             let claimed = groups.autoclaim(&duty.group, &duty.name, settings.min_idle, self.cursor, PAGE).await?;
             if !claimed.positions.is_empty() {
-                duty.tally.claimed.add(claimed.positions.len() as u64);
+                duty.count(|did| &did.claimed, claimed.positions.len() as u64);
                 self.backlog = Some(None);
                 // Some of it may be our own: handed out, and never acknowledged.
                 let mut in_hand = duty.in_hand();
@@ -215,7 +215,7 @@ impl Hand {
         for consumer in state.consumers.iter().filter(silent) {
             // Somebody may have begun to use the name again at this moment: then it stays.
             match groups.remove_consumer(&duty.group, &consumer.name).await {
-                Ok(removed) => duty.tally.consumers_removed.add(removed.into()),
+                Ok(removed) => duty.count(|did| &did.forgotten, removed.into()),
                 Err(error) if error.kind() == ErrorKind::Refused => {}
                 Err(error) => return Err(error),
             }
@@ -240,7 +240,7 @@ impl Hand {
         let (poison, good) = (positions(poison), positions(good));
         if !poison.is_empty() {
             let n = groups.set_aside(&duty.group, &duty.name, SetAside::Deliveries, &poison).await?;
-            duty.tally.set_aside.add(n);
+            duty.count(|did| &did.set_aside, n);
             tracing::warn!(target: "papyra", group = %duty.group, n, "facts were delivered too often and set aside");
         }
         if !good.is_empty() {
@@ -259,7 +259,7 @@ impl Hand {
         if !damaged.is_empty() {
             // No worker can handle it, so it must not wait for one.
             let n = duty.groups()?.set_aside(&duty.group, &duty.name, SetAside::Damaged, &damaged).await?;
-            duty.tally.damaged.add(n);
+            duty.count(|did| &did.damaged, n);
             tracing::warn!(target: "papyra", group = %duty.group, n, "entries that are no facts were set aside");
         }
         Ok(())
@@ -269,7 +269,7 @@ impl Hand {
     async fn pass_over(&mut self, duty: &Duty, trimmed: &[Position]) {
         let (Some(first), Some(last)) = (trimmed.iter().min(), trimmed.iter().max()) else { return };
         let n = trimmed.len();
-        duty.tally.trimmed.add(n as u64);
+        duty.count(|did| &did.trimmed, n as u64);
         tracing::warn!(target: "papyra", group = %duty.group, n, %first, %last, "pending entries are not in the log any more");
         let (group, kind) = (duty.group.name(), duty.group.kind().as_str());
         let details = Trimmed { group, kind, n, first: first.to_string(), last: last.to_string() };
@@ -300,7 +300,7 @@ impl Hand {
         self.cursor = None;
         // Another worker may have been faster.
         if duty.groups()?.create(&duty.group, from).await? && self.was_there {
-            duty.tally.groups_recreated.add(1);
+            duty.count(|did| &did.groups_recreated, 1);
             tracing::warn!(target: "papyra", group = %duty.group, %from, "the consumer group was gone and has been created anew");
             let (group, kind) = (duty.group.name(), duty.group.kind().as_str());
             duty.put_on_record("GroupRecreated", &Recreated { group, kind, from: from.to_string() }).await;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{COUNTERS, HistogramSnapshot, LATENCIES, MetricsSnapshot};
+use super::{COUNTERS, HistogramSnapshot, LATENCIES, MetricsSnapshot, consumed::CONSUMERS};
 
 /// A metric.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +119,7 @@ const GAUGES: &[Metric] = &[
 
 /// Every metric, in a stable order: counters, gauges, histograms.
 pub fn table() -> impl Iterator<Item = &'static Metric> {
-    COUNTERS.iter().chain(SPOOL_COUNTERS).chain(GAUGES).chain(LATENCIES)
+    COUNTERS.iter().chain(SPOOL_COUNTERS).chain(CONSUMERS).chain(GAUGES).chain(LATENCIES)
 }
 
 impl Metric {
@@ -194,10 +194,11 @@ mod tests {
     fn the_table_has_everything_that_a_snapshot_shows_and_nothing_else() {
         let json = serde_json::to_value(MetricsSnapshot::default()).unwrap();
         let shown: HashSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        // What waits in a spool is shown together, if there is one.
+        // What waits in a spool is shown together, if there is one, and so is what consumers did.
         let of_all_logs = table().filter(|metric| metric.value(&MetricsSnapshot::default()).is_some());
         let listed: Vec<&str> = of_all_logs.map(|metric| metric.name).collect();
-        assert!(table().all(|metric| listed.contains(&metric.name) || metric.name.starts_with("spool_")));
+        let together = |name: &str| name.starts_with("spool_") || name.starts_with("consumer_");
+        assert!(table().all(|metric| listed.contains(&metric.name) || together(metric.name)));
         assert_eq!(listed.len(), shown.len(), "{listed:?}");
         assert_eq!(listed.into_iter().collect::<HashSet<_>>(), shown);
     }
@@ -225,12 +226,14 @@ mod tests {
         metrics.bytes_written.add(400);
         metrics.sync_seconds.add(Duration::from_millis(2));
         let spool = Backlog { facts: 5, bytes: 600, oldest: Some(9.5), shipped: 11, lost: 2, stalled: true };
+        metrics.consumers().delivered.add(8);
         let snapshot = MetricsSnapshot { queued: 7, spool: Some(spool), ..metrics.snapshot() };
         for metric in table() {
             let expected = match metric.name {
                 "records_written" => Value::Count(3),
                 "bytes_written" => Value::Count(400),
                 "queued" => Value::Level(7.0),
+                "consumer_delivered" => Value::Count(8),
                 "spool_shipped" => Value::Count(11),
                 "spool_lost" => Value::Count(2),
                 "spool_facts" => Value::Level(5.0),

@@ -86,6 +86,11 @@ async fn a_worker_claims_what_another_left_and_not_what_another_holds() {
     }
     assert_eq!(numbers(&got), [0, 1]);
     assert_eq!((other.metrics().claimed, other.metrics().redelivered), (2, 2));
+    // The log has the sums, of those that are gone, too.
+    let all = log.metrics().consumers.unwrap();
+    assert_eq!((all.delivered, all.redelivered, all.claimed), (5, 2, 2));
+    log.reset_metrics();
+    assert_eq!((log.metrics().consumers.unwrap().delivered, other.metrics().delivered), (0, 2));
 }
 
 #[tokio::test]
@@ -255,7 +260,7 @@ async fn a_consumer_that_is_long_silent_is_removed_unless_something_is_pending_w
     next(&mut consumer, 1).await;
     let names: Vec<String> = state(&log).await.consumers.into_iter().map(|consumer| consumer.name).collect();
     assert_eq!(names, ["a", "busy"]);
-    assert_eq!(consumer.metrics().consumers_removed, 1);
+    assert_eq!(consumer.metrics().forgotten, 1);
 }
 
 #[tokio::test]
