@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Backlog, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Entry, EntryStream, Error, Fact, Part,
-    Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup,
+    Backlog, Backups, CompactionConfig, CompactionReport, Connections, ConsumerGroups, Entry, EntryStream, Error, Fact,
+    Part, Position, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, checkup::Checkup,
     shipping::Shipping,
 };
 
@@ -161,6 +161,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// What waits in this process's spool, if the log has one and this process has opened it for writing.
     fn backlog(&self) -> Option<Backlog> {
+        None
+    }
+
+    /// This process's connections to the servers that the log lives on, if it lives on any.
+    fn connections(&self) -> Option<Connections> {
         None
     }
 }

@@ -85,7 +85,8 @@ pub use position::{Entry, Origin, Position};
 pub use progress::Progress;
 pub use recorder::{Recorder, RecorderBuilder, RecorderHealth, RecorderSource, ShutdownReport};
 pub use report::{
-    Anomaly, AnomalyKind, Backlog, CompactionReport, MAX_ANOMALIES, PartError, PartReport, RecoveryReport, ScanReport,
+    Anomaly, AnomalyKind, Backlog, CompactionReport, Connections, MAX_ANOMALIES, PartError, PartReport, RecoveryReport,
+    ScanReport,
 };
 pub use retention::{Cut, Retention, Rule};
 pub use startup::{StartupConfig, StartupMode, StartupReport, StartupVerdict};

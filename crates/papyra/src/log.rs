@@ -147,10 +147,12 @@ impl Log {
 
     /// The counters of this log and its recorder since it was opened.
     pub fn metrics(&self) -> MetricsSnapshot {
-        MetricsSnapshot { spool: self.backend.backlog(), ..self.metrics.snapshot() }
+        let (spool, connections) = (self.backend.backlog(), self.backend.connections());
+        MetricsSnapshot { spool, connections, ..self.metrics.snapshot() }
     }
 
-    /// Begins the counters of this log and its recorder anew at 0.
+    /// Begins the counters of this log and its recorder anew at 0. What its storage counts by itself, in a spool or of
+    /// connections, goes on.
     pub fn reset_metrics(&self) {
         self.metrics.reset();
     }

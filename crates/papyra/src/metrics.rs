@@ -14,7 +14,7 @@ use std::sync::{
 
 use serde::Serialize;
 
-use crate::Backlog;
+use crate::{Backlog, Connections};
 
 pub(crate) use consumed::Consumed;
 pub use consumed::ConsumerSnapshot;
@@ -47,6 +47,9 @@ macro_rules! metrics {
             /// What waits in the log's spool now; `None` for a log without one, or that was not written to yet.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub spool: Option<Backlog>,
+            /// The connections to the servers that the log lives on; `None` for a log that lives on none.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub connections: Option<Connections>,
             /// What consumers of the log's groups did in this process; `None` if there was none.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub consumers: Option<ConsumerSnapshot>,
@@ -74,6 +77,7 @@ macro_rules! metrics {
                     $($name: self.$name.get(),)*
                     queued: 0,
                     spool: None,
+                    connections: None,
                     consumers: self.consumers.get().map(Consumed::snapshot),
                     $($latency: self.$latency.snapshot(),)*
                 }

@@ -1,6 +1,7 @@
 //! Findings are data: what scans, recoveries and compactions report.
 
 mod backlog;
+mod connections;
 mod part;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 pub use backlog::Backlog;
+pub use connections::Connections;
 pub use part::{PartError, PartReport};
 pub(crate) use part::{any_done, in_words};
 

@@ -83,6 +83,27 @@ const SPOOL_COUNTERS: &[Metric] = &[
     },
 ];
 
+const CONNECTION_COUNTERS: &[Metric] = &[
+    Metric {
+        name: "connections_made",
+        instrument: Instrument::Counter,
+        about: "Connections made to the servers that the log lives on; one to a cluster counts once.",
+        read: |snapshot| snapshot.connections.map(|connections| Value::Count(connections.made)),
+    },
+    Metric {
+        name: "connections_failed",
+        instrument: Instrument::Counter,
+        about: "Attempts to make one that failed.",
+        read: |snapshot| snapshot.connections.map(|connections| Value::Count(connections.failed)),
+    },
+    Metric {
+        name: "connections_broken",
+        instrument: Instrument::Counter,
+        about: "Connections that broke, or whose server stopped answering.",
+        read: |snapshot| snapshot.connections.map(|connections| Value::Count(connections.broken)),
+    },
+];
+
 // Nothing that waits is so much that a float could not count it.
 const GAUGES: &[Metric] = &[
     Metric {
@@ -115,11 +136,17 @@ const GAUGES: &[Metric] = &[
         about: "One if the remote log could not be reached, or refused the facts, when that was last tried; else zero.",
         read: |snapshot| snapshot.spool.map(|spool| Value::Level(f64::from(u8::from(spool.stalled)))),
     },
+    Metric {
+        name: "connections_open",
+        instrument: Instrument::Gauge,
+        about: "Connections that are open now, as far as this process has noticed.",
+        read: |snapshot| snapshot.connections.map(|connections| Value::Level(connections.open as f64)),
+    },
 ];
 
 /// Every metric, in a stable order: counters, gauges, histograms.
 pub fn table() -> impl Iterator<Item = &'static Metric> {
-    COUNTERS.iter().chain(SPOOL_COUNTERS).chain(CONSUMERS).chain(GAUGES).chain(LATENCIES)
+    COUNTERS.iter().chain(SPOOL_COUNTERS).chain(CONNECTION_COUNTERS).chain(CONSUMERS).chain(GAUGES).chain(LATENCIES)
 }
 
 impl Metric {
@@ -188,16 +215,16 @@ mod tests {
     use std::{collections::HashSet, time::Duration};
 
     use super::*;
-    use crate::{Backlog, metrics::Metrics};
+    use crate::{Backlog, Connections, metrics::Metrics};
 
     #[test]
     fn the_table_has_everything_that_a_snapshot_shows_and_nothing_else() {
         let json = serde_json::to_value(MetricsSnapshot::default()).unwrap();
         let shown: HashSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        // What waits in a spool is shown together, if there is one, and so is what consumers did.
+        // What waits in a spool is shown together, if there is one; so are connections, and what consumers did.
         let of_all_logs = table().filter(|metric| metric.value(&MetricsSnapshot::default()).is_some());
         let listed: Vec<&str> = of_all_logs.map(|metric| metric.name).collect();
-        let together = |name: &str| name.starts_with("spool_") || name.starts_with("consumer_");
+        let together = |name: &str| ["spool_", "connections_", "consumer_"].iter().any(|of| name.starts_with(of));
         assert!(table().all(|metric| listed.contains(&metric.name) || together(metric.name)));
         assert_eq!(listed.len(), shown.len(), "{listed:?}");
         assert_eq!(listed.into_iter().collect::<HashSet<_>>(), shown);
@@ -227,13 +254,18 @@ mod tests {
         metrics.sync_seconds.add(Duration::from_millis(2));
         let spool = Backlog { facts: 5, bytes: 600, oldest: Some(9.5), shipped: 11, lost: 2, stalled: true };
         metrics.consumers().delivered.add(8);
-        let snapshot = MetricsSnapshot { queued: 7, spool: Some(spool), ..metrics.snapshot() };
+        let connections = Some(Connections { open: 12, made: 13, failed: 14, broken: 15 });
+        let snapshot = MetricsSnapshot { queued: 7, spool: Some(spool), connections, ..metrics.snapshot() };
         for metric in table() {
             let expected = match metric.name {
                 "records_written" => Value::Count(3),
                 "bytes_written" => Value::Count(400),
                 "queued" => Value::Level(7.0),
                 "consumer_delivered" => Value::Count(8),
+                "connections_open" => Value::Level(12.0),
+                "connections_made" => Value::Count(13),
+                "connections_failed" => Value::Count(14),
+                "connections_broken" => Value::Count(15),
                 "spool_shipped" => Value::Count(11),
                 "spool_lost" => Value::Count(2),
                 "spool_facts" => Value::Level(5.0),

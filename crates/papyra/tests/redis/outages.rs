@@ -176,6 +176,33 @@ async fn a_batch_whose_answer_never_comes_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn connections_are_counted_as_they_are_made_break_and_fail() {
+    let mut server = Server::start();
+    let log = log(&server);
+    assert_eq!(log.metrics().connections, Some(Default::default()), "nothing is connected before it is needed");
+    log.append(&facts(0, 3)).await.unwrap();
+    assert_eq!(numbers(&log).await.len(), 3);
+    let sound = log.metrics().connections.unwrap();
+    assert!(sound.open > 0 && sound.open == sound.made, "{sound:?}");
+    assert_eq!((sound.broken, sound.failed), (0, 0));
+    server.kill();
+    let appending = tokio::spawn({
+        let log = log.clone();
+        async move { log.append(&facts(3, 3)).await }
+    });
+    while log.metrics().connections.unwrap().failed < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.revive();
+    appending.await.unwrap().unwrap();
+    let healed = log.metrics().connections.unwrap();
+    assert!(healed.broken >= 1 && healed.failed >= 2 && healed.made > sound.made, "{healed:?}");
+    assert_eq!(healed.open, healed.made - healed.broken, "{healed:?}");
+    log.close().await.unwrap();
+    drop(log);
+}
+
+#[tokio::test]
 async fn facts_that_the_server_lost_are_sent_again_and_that_is_said() {
     let server = Server::start();
     let log = log(&server);

@@ -14,8 +14,9 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::{
-    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Fact, Kind, Part,
-    PartReport, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part, report::in_words,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, Connections, ConsumerGroups, EntryStream, Fact,
+    Kind, Part, PartReport, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport, part,
+    report::in_words,
 };
 
 /// A log whose kinds of facts live in different places.
@@ -143,5 +144,9 @@ impl Backend for Hybrid {
 
     fn backlog(&self) -> Option<Backlog> {
         Backlog::of_all(self.parts.iter().map(|part| part.backend.backlog()))
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Connections::of_all(self.parts.iter().map(|part| part.backend.connections()))
     }
 }

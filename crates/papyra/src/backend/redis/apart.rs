@@ -17,10 +17,10 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>>,
 {
-    let config = server.config().clone();
+    let server = server.apart();
     let work = move || {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(blocking::not_started)?;
-        runtime.block_on(work(Server::new(config)))
+        runtime.block_on(work(server))
     };
     blocking::run(name, work).await
 }

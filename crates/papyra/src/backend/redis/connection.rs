@@ -1,6 +1,6 @@
 //! Connections: to the one server, to whom the Sentinels call master, to a cluster.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, Pipeline,
@@ -14,6 +14,7 @@ use redis::{
 
 use super::{
     config::{Address, Login, PATIENCE, RedisConfig, Servers, Tls},
+    link::{Link, Links},
     reply,
     trouble::Trouble,
 };
@@ -21,7 +22,13 @@ use crate::{Error, ErrorKind, Result};
 
 /// A connection: commands that are sent one after another are done in that order. Clones are the same connection.
 #[derive(Clone)]
-pub(super) enum Connection {
+pub(super) struct Connection {
+    wire: Wire,
+    link: Arc<Link>,
+}
+
+#[derive(Clone)]
+enum Wire {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
@@ -40,24 +47,54 @@ pub(super) enum Answers {
 impl Connection {
     /// Sends a command and waits for its answer.
     pub(super) async fn send(&mut self, command: &Cmd) -> Result<Value, RedisError> {
-        let value = match self {
-            Connection::Server(connection) => connection.req_packed_command(command).await,
-            Connection::Cluster(connection) => connection.req_packed_command(command).await,
-        };
-        value.and_then(Value::extract_error)
+        let answer = self.wire.send(command).await;
+        self.noticed(answer)
     }
 
     /// Sends commands in one go; with `MULTI` and `EXEC` around them if the pipeline is atomic. Gives each answer.
     pub(super) async fn send_all(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
-        match self {
-            Connection::Server(connection) => pipeline.query_async(connection).await,
-            Connection::Cluster(connection) => pipeline.query_async(connection).await,
+        let answers = match &mut self.wire {
+            Wire::Server(connection) => pipeline.query_async(connection).await,
+            Wire::Cluster(connection) => pipeline.query_async(connection).await,
+        };
+        self.noticed(answers)
+    }
+
+    /// Whoever waited for an answer waits no longer: the server is gone, as far as anybody can tell.
+    pub(super) fn broke(&self) {
+        self.link.broke();
+    }
+
+    fn noticed<T>(&self, answer: Result<T, RedisError>) -> Result<T, RedisError> {
+        if answer.as_ref().is_err_and(RedisError::is_io_error) {
+            self.broke();
+        }
+        answer
+    }
+}
+
+impl Wire {
+    async fn send(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        let value = match self {
+            Wire::Server(connection) => connection.req_packed_command(command).await,
+            Wire::Cluster(connection) => connection.req_packed_command(command).await,
+        };
+        value.and_then(Value::extract_error)
+    }
+}
+
+/// Connects, and counts that. Nothing is tried twice here.
+pub(super) async fn connect(config: &RedisConfig, answers: Answers, links: &Arc<Links>) -> Result<Connection, Trouble> {
+    match open(config, answers).await {
+        Ok(wire) => Ok(Connection { wire, link: Arc::new(links.made()) }),
+        Err(trouble) => {
+            links.failed();
+            Err(trouble)
         }
     }
 }
 
-/// Connects. Nothing is tried twice here.
-pub(super) async fn connect(config: &RedisConfig, answers: Answers) -> Result<Connection, Trouble> {
+async fn open(config: &RedisConfig, answers: Answers) -> Result<Wire, Trouble> {
     let address = config.address();
     let certificates = config.tls.as_ref().map(certificates).transpose().map_err(Trouble::lasting)?;
     if config.tls.is_some() && rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -74,11 +111,11 @@ pub(super) async fn connect(config: &RedisConfig, answers: Answers) -> Result<Co
     // Finding a master or the nodes of a cluster takes several connections.
     let patience = if matches!(config.servers, Servers::One(_)) { PATIENCE } else { 3 * PATIENCE };
     let greeting = async {
-        let mut connection = connecting.await?;
+        let mut wire = connecting.await?;
         // A server that knows nobody yet, or is loading, says so now and in words that are understood.
-        match connection.send(&redis::cmd("PING")).await {
-            Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm) => Ok(connection),
-            pong => pong.map(|_| connection),
+        match wire.send(&redis::cmd("PING")).await {
+            Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm) => Ok(wire),
+            pong => pong.map(|_| wire),
         }
     };
     match tokio::time::timeout(patience, greeting).await {
@@ -123,13 +160,13 @@ async fn one(
     server: &Address,
     certificates: Option<TlsCertificates>,
     answers: Answers,
-) -> Result<Connection, RedisError> {
+) -> Result<Wire, RedisError> {
     let info = info(config, server)?;
     let client = match certificates {
         Some(certificates) => Client::build_with_tls(info, certificates)?,
         None => Client::open(info)?,
     };
-    client.get_multiplexed_async_connection_with_config(&timeouts(answers)).await.map(Connection::Server)
+    client.get_multiplexed_async_connection_with_config(&timeouts(answers)).await.map(Wire::Server)
 }
 
 async fn sentinel(
@@ -138,7 +175,7 @@ async fn sentinel(
     service: &str,
     certificates: Option<TlsCertificates>,
     answers: Answers,
-) -> Result<Connection, RedisError> {
+) -> Result<Wire, RedisError> {
     let encrypted = certificates.is_some();
     let places = sentinels.iter().map(|sentinel| place(sentinel, encrypted));
     let mut builder = SentinelClientBuilder::new(places, service, SentinelServerType::Master)?
@@ -162,7 +199,7 @@ async fn sentinel(
             .set_client_to_sentinel_certificates(certificates);
     }
     let mut client = builder.build()?;
-    client.get_async_connection_with_config(&timeouts(answers)).await.map(Connection::Server)
+    client.get_async_connection_with_config(&timeouts(answers)).await.map(Wire::Server)
 }
 
 async fn cluster(
@@ -170,7 +207,7 @@ async fn cluster(
     nodes: &[Address],
     certificates: Option<TlsCertificates>,
     answers: Answers,
-) -> Result<Connection, RedisError> {
+) -> Result<Wire, RedisError> {
     let infos = nodes.iter().map(|node| info(config, node)).collect::<Result<Vec<_>, _>>()?;
     // Whatever fails is tried again by us, who know what may be doubled by that.
     let mut builder = ClusterClientBuilder::new(infos).retries(3).connection_timeout(PATIENCE);
@@ -186,7 +223,7 @@ async fn cluster(
     if let Some(certificates) = certificates {
         builder = builder.tls(redis::cluster::TlsMode::Secure).certs(certificates);
     }
-    builder.build()?.get_async_connection().await.map(Connection::Cluster)
+    builder.build()?.get_async_connection().await.map(Wire::Cluster)
 }
 
 fn certificates(tls: &Tls) -> Result<TlsCertificates> {
@@ -225,14 +262,18 @@ impl Connection {
         Ok(!values.is_empty() && values.iter().all(known))
     }
 
+    pub(super) fn leads_to_a_cluster(&self) -> bool {
+        matches!(self.wire, Wire::Cluster(_))
+    }
+
     /// Sends a command to each server that takes writes.
     pub(super) async fn everywhere(&mut self, command: &Cmd) -> Result<Vec<Value>, RedisError> {
-        match self {
-            Connection::Server(_) => Ok(vec![self.send(command).await?]),
-            Connection::Cluster(connection) => {
+        match &mut self.wire {
+            Wire::Server(_) => Ok(vec![self.send(command).await?]),
+            Wire::Cluster(connection) => {
                 let masters = MultipleNodeRoutingInfo::AllMasters;
-                let answer = connection.route_command(command.clone(), RoutingInfo::MultiNode((masters, None))).await?;
-                Ok(match answer.extract_error()? {
+                let answer = connection.route_command(command.clone(), RoutingInfo::MultiNode((masters, None))).await;
+                Ok(match self.noticed(answer)?.extract_error()? {
                     Value::Map(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
                     Value::Array(values) => values,
                     value => vec![value],

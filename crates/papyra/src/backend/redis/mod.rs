@@ -23,6 +23,7 @@ mod id;
 mod judge;
 mod keys;
 mod lane;
+mod link;
 mod marks;
 mod merge;
 mod news;
@@ -58,9 +59,9 @@ use self::{
     writer::Writer,
 };
 use crate::{
-    Appended, Backend, Backups, CompactionConfig, CompactionReport, ConsumerGroups, Copied, EntryStream, Error,
-    ErrorKind, Fact, PieceSink, Position, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result, ScanOptions,
-    ScanReport, Stored,
+    Appended, Backend, Backups, CompactionConfig, CompactionReport, Connections, ConsumerGroups, Copied, EntryStream,
+    Error, ErrorKind, Fact, PieceSink, Position, ReadOptions, RecoveryConfig, RecoveryReport, Restored, Result,
+    ScanOptions, ScanReport, Stored,
     checkup::{Check, Checkup},
     shipping::Shipping,
 };
@@ -203,6 +204,10 @@ impl Backend for RedisLog {
 
     fn backups(&self) -> Option<&dyn Backups> {
         Some(self)
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        Some(self.server.connections())
     }
 }
 

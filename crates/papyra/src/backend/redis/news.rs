@@ -80,7 +80,11 @@ impl News {
                 sleep_until(least).await;
             }
             // The read that follows says what is wrong, if it is still wrong then.
-            _ => sleep(PAUSE).await,
+            Ok(Err(_)) => sleep(PAUSE).await,
+            Err(_) => {
+                connection.broke();
+                sleep(PAUSE).await;
+            }
         }
     }
 }

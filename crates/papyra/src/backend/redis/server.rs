@@ -13,10 +13,11 @@ use super::{
     config::{PATIENCE, RedisConfig},
     connection::{Answers, Connection, connect},
     keys::Keys,
+    link::Links,
     promise::Promise,
     trouble::{After, Trouble},
 };
-use crate::Result;
+use crate::{Connections, Result};
 
 /// How long a command that only looks is tried again after the server was there once.
 const RETRIES: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ struct Inner {
     keys: Keys,
     address: String,
     current: Mutex<Current>,
+    links: Arc<Links>,
 }
 
 #[derive(Default)]
@@ -48,8 +50,17 @@ impl std::fmt::Debug for Inner {
 impl Server {
     /// Nothing is connected before the first command.
     pub(super) fn new(config: RedisConfig) -> Self {
+        Server::counted(config, Arc::default())
+    }
+
+    fn counted(config: RedisConfig, links: Arc<Links>) -> Self {
         let (keys, address) = (Keys::of(&config), config.address());
-        Server(Arc::new(Inner { config, keys, address, current: Mutex::default() }))
+        Server(Arc::new(Inner { config, keys, address, current: Mutex::default(), links }))
+    }
+
+    /// The same server with a connection of its own for commands: one that lives in another runtime.
+    pub(super) fn apart(&self) -> Self {
+        Server::counted(self.0.config.clone(), Arc::clone(&self.0.links))
     }
 
     pub(super) fn config(&self) -> &RedisConfig {
@@ -65,9 +76,14 @@ impl Server {
         &self.0.address
     }
 
+    /// What became of the connections so far.
+    pub(super) fn connections(&self) -> Connections {
+        self.0.links.counts()
+    }
+
     /// A connection of its own: for a writer, whose commands must keep their order, and for commands that block.
     pub(super) async fn dedicated(&self, answers: Answers) -> Result<Connection, Trouble> {
-        connect(&self.0.config, answers).await
+        connect(&self.0.config, answers, &self.0.links).await
     }
 
     /// Asks the server whether it can give the durability that is demanded, if any is; one that is away is not waited for.
@@ -92,7 +108,7 @@ impl Server {
         if let Some(connection) = &current.connection {
             return Ok((connection.clone(), current.generation));
         }
-        let connection = connect(&self.0.config, Answers::Soon).await?;
+        let connection = self.dedicated(Answers::Soon).await?;
         current.generation += 1;
         current.connection = Some(connection.clone());
         Ok((connection, current.generation))
@@ -115,10 +131,10 @@ impl Server {
 
     /// Asks each server that takes writes: the one, or every master of a cluster.
     pub(super) async fn ask_all(&self, doing: &str, command: &Cmd) -> Result<Vec<Value>> {
-        let Connection::Cluster(_) = self.shared().await.map_err(Trouble::into_error)?.0 else {
-            return Ok(vec![self.call(doing, command).await?]);
-        };
         let (mut connection, _) = self.shared().await.map_err(Trouble::into_error)?;
+        if !connection.leads_to_a_cluster() {
+            return Ok(vec![self.call(doing, command).await?]);
+        }
         let answers = connection.everywhere(command).await;
         answers.map_err(|error| Trouble::of(&error, doing, &self.0.address).into_error())
     }
@@ -149,7 +165,10 @@ impl Server {
                     let trouble = match answer {
                         Ok(Ok(value)) => return Ok(value),
                         Ok(Err(error)) => Trouble::of(&error, doing, &self.0.address),
-                        Err(_) => Trouble::silent(doing, &self.0.address),
+                        Err(_) => {
+                            connection.broke();
+                            Trouble::silent(doing, &self.0.address)
+                        }
                     };
                     if trouble.after == After::Reconnect {
                         self.broken(generation).await;

@@ -27,8 +27,8 @@ pub use config::SpoolConfig;
 
 use self::shared::Shared;
 use crate::{
-    Appended, Backend, Backlog, CompactionConfig, CompactionReport, ConsumerGroups, EntryStream, Error, ErrorKind,
-    Fact, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
+    Appended, Backend, Backlog, CompactionConfig, CompactionReport, Connections, ConsumerGroups, EntryStream, Error,
+    ErrorKind, Fact, ReadOptions, RecoveryConfig, RecoveryReport, Result, ScanOptions, ScanReport,
     checkup::{Check, Checkup},
 };
 
@@ -111,6 +111,10 @@ impl Backend for Spooled {
 
     fn backlog(&self) -> Option<Backlog> {
         self.0.backlog()
+    }
+
+    fn connections(&self) -> Option<Connections> {
+        self.0.remote.connections()
     }
 }
 

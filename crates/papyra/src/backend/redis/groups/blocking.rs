@@ -48,7 +48,10 @@ impl Blocking {
                 return Ok(value);
             }
             Ok(Err(error)) => Trouble::of(&error, doing, self.server.address()),
-            Err(_) => Trouble::silent(doing, self.server.address()),
+            Err(_) => {
+                connection.broke();
+                Trouble::silent(doing, self.server.address())
+            }
         };
         if trouble.after == After::Reconnect {
             // The others lead to the same place.
