@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use papyra::{
     Audit, DeadLetter, Event, Fact, Log, ReadOptions,
     document::{self, Filter, Unread},
+    incident::{Trouble, reason},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{answer::Refusal, places::Places};
@@ -105,12 +106,6 @@ struct Named {
     count: u64,
 }
 
-/// The member of a crash's payload that says why.
-#[derive(Deserialize)]
-struct Crash {
-    error: Option<String>,
-}
-
 impl Activity {
     /// Reads the log and sums it up.
     pub(crate) async fn of(log: &Log, since: Option<f64>, filter: &Filter, tail: usize) -> Result<Activity, Refusal> {
@@ -167,26 +162,26 @@ impl Sums {
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
         self.newest = Some(self.newest.map_or(at, |newest| newest.max(at)));
         match fact {
-            Fact::Event(event) => self.event(at, event),
+            Fact::Event(event) => self.event(at, event, Trouble::of(fact)),
             Fact::Audit(audit) => self.audit(at, audit),
             Fact::DeadLetter(letter) => self.letter(at, letter),
             _ => {}
         }
     }
 
-    fn event(&mut self, at: f64, event: &Event) {
+    fn event(&mut self, at: f64, event: &Event, trouble: Option<Trouble>) {
         let step = self.step(at);
-        match event.event_type.as_str() {
-            "ActorStarted" => step.starts += 1,
-            "ActorCrashed" => {
+        match (trouble, event.event_type.as_str()) {
+            (Some(Trouble::Crash), _) => {
                 step.crashes += 1;
                 self.trouble(at, event, true);
             }
-            "ActorRestarted" => {
+            (Some(Trouble::Restart), _) => {
                 step.restarts += 1;
                 self.trouble(at, event, false);
             }
-            "ActorStopped" => step.stops += 1,
+            (_, "ActorStarted") => step.starts += 1,
+            (_, "ActorStopped") => step.stops += 1,
             _ => step.other_events += 1,
         }
     }
@@ -211,8 +206,7 @@ impl Sums {
             troubled.crashes += 1;
             // The newest comes first.
             if troubled.reason.is_none() {
-                let crash = event.payload.decode::<Crash>().ok();
-                troubled.reason = crash.and_then(|crash| crash.error).map(|why| why.chars().take(MAX_REASON).collect());
+                troubled.reason = reason(event).map(|why| why.chars().take(MAX_REASON).collect());
             }
         } else {
             troubled.restarts += 1;
@@ -366,6 +360,7 @@ mod tests {
             audit.into(),
             crash("new", 62.0),
             Event::new("a://1", "ActorRestarted").at(at(62.5)).into(),
+            Event::new("a://3", "ActorStartFailed").at(at(63.0)).into(),
             DeadLetter::new("a://2", "Ping").with_count(7).at(at(119.0)).into(),
         ])
         .await;
@@ -378,13 +373,13 @@ mod tests {
             ..Step::default()
         };
         assert_eq!(found.step, 60);
-        assert_eq!(found.steps, [minute(0, 1, 1, 0, 0), minute(60, 0, 1, 1, 7)]);
+        assert_eq!(found.steps, [minute(0, 1, 1, 0, 0), minute(60, 0, 2, 1, 7)]);
         assert_eq!((found.audits[0].alive, found.audits[0].total), (Some(3), None));
         let actor = &found.actors[0];
         assert_eq!(actor.most_in_a_minute, 2);
         assert_eq!((actor.crashes, actor.restarts, actor.last, actor.reason.as_deref()), (2, 1, 62.5, Some("new")));
         assert_eq!((found.targets[0].name.as_str(), found.targets[0].count), ("a://2", 7));
-        assert_eq!((found.position.as_str(), found.tail.len()), ("6", 2));
+        assert_eq!((found.position.as_str(), found.tail.len()), ("7", 2));
         assert!(found.tail[1].get().contains("Ping"), "{:?}", found.tail);
     }
 

@@ -1,10 +1,13 @@
 //! What stands behind the question mark, under the names of the command line's flags.
 
+use std::num::NonZeroU64;
+
 use axum::{extract::Query, http::Uri};
 use papyra::{
     Kind, Position,
     document::{ActorGlob, Filter, Glob},
-    units::When,
+    incident::StormRules,
+    units::{When, parse_duration},
 };
 
 use crate::answer::Refusal;
@@ -104,6 +107,30 @@ impl Parameters {
         Ok(Filter { types: self.globs("message_type")?, actors, ..Filter::default() })
     }
 
+    /// What is a storm: `window`, and how many `crashes`, `restarts` and `dead_letters` within it.
+    pub(crate) fn storm_rules(&mut self) -> Result<StormRules, Refusal> {
+        let mut rules = StormRules::default();
+        if let Some(text) = self.one("window")? {
+            let window = parse_duration(&text).map_err(|cause| Refusal::bad_query(format!("`window`: {cause}")))?;
+            rules.window = Some(window)
+                .filter(|window| !window.is_zero())
+                .ok_or_else(|| Refusal::bad_query("`window`: no time is too short for anything to happen"))?;
+        }
+        for (name, least) in [
+            ("crashes", &mut rules.crashes),
+            ("restarts", &mut rules.restarts),
+            ("dead_letters", &mut rules.dead_letters),
+        ] {
+            if let Some(text) = self.one(name)? {
+                let given = text.parse::<NonZeroU64>();
+                *least = given
+                    .map_err(|_| Refusal::bad_query(format!("`{name}` is a number from 1 on, not `{text}`")))?
+                    .get();
+            }
+        }
+        Ok(rules)
+    }
+
     pub(crate) fn kinds(&mut self) -> Result<Vec<Kind>, Refusal> {
         let word = |word: String| {
             Kind::from_word(&word.replace('-', "_")).ok_or_else(|| {
@@ -169,6 +196,8 @@ mod tests {
         let events = given.events().unwrap();
         assert_eq!((events.types.len(), events.actors.len()), (2, 1));
         assert!(given.flag("reverse").unwrap());
+        let rules = parameters("window=2m&crashes=3&dead-letters=7").storm_rules().unwrap();
+        assert_eq!((rules.window.as_secs(), rules.crashes, rules.restarts, rules.dead_letters), (120, 3, 5, 7));
         assert!(given.done().is_ok());
     }
 
@@ -181,6 +210,10 @@ mod tests {
         assert!(parameters("tz=Atlantis").span().is_err());
         assert!(parameters("after=x").position().is_err());
         assert!(parameters("kind=envent").kinds().is_err());
+        for bad in ["window=0s", "window=soon", "crashes=0", "restarts=-1", "dead_letters=many", "crashes=1&crashes=2"]
+        {
+            assert!(parameters(bad).storm_rules().is_err(), "{bad}");
+        }
         assert!(parameters("reverse=perhaps").flag("reverse").is_err());
         assert!(parameters(&format!("actor={}", "*a".repeat(200))).events().is_err());
         assert!(Parameters::of(&format!("/x?{}", "a=1&".repeat(65)).parse().unwrap()).is_err());

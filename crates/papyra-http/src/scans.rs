@@ -1,6 +1,7 @@
 //! Looking for damage: one scan at a time, and what the last one found.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
@@ -20,6 +21,9 @@ pub(crate) struct LastCheck {
     verdict: StartupVerdict,
     /// Findings, after a recovery if there was one.
     anomalies: u64,
+    /// Facts of each kind, and bytes that the log takes; `None` if nothing was scanned.
+    entries: Option<BTreeMap<&'static str, u64>>,
+    bytes: Option<u64>,
     /// When it ended, in seconds since 1970.
     at: f64,
 }
@@ -80,8 +84,14 @@ impl Scans {
 impl LastCheck {
     fn of(report: &StartupReport, now: SystemTime) -> Self {
         let after = report.recovery.as_ref().and_then(|recovery| recovery.after.as_ref());
-        let anomalies = after.or(report.scan.as_ref()).map_or(0, |found| found.anomalies_total);
-        LastCheck { verdict: report.verdict, anomalies, at: Timestamp::from(now).seconds() }
+        let scan = after.or(report.scan.as_ref());
+        LastCheck {
+            verdict: report.verdict,
+            anomalies: scan.map_or(0, |found| found.anomalies_total),
+            entries: scan.map(|found| found.entries.clone()),
+            bytes: scan.map(|found| found.bytes),
+            at: Timestamp::from(now).seconds(),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use crate::{
     Limits,
     access::{self, Access},
-    api, assets, live, probes,
+    api, assets,
+    exposition::Exposition,
+    live, probes,
     readiness::{Check, Readiness, Watch},
     scans::Scans,
 };
@@ -155,6 +157,7 @@ impl Service {
         let state = Arc::new(State {
             source: self.source.clone(),
             name: self.name.clone(),
+            exposition: Exposition::new(&self.name, self.source.log().backend().name()),
             access: self.access.clone(),
             limits: self.limits,
             reads: Semaphore::new(self.limits.reads),
@@ -183,6 +186,7 @@ impl fmt::Debug for Service {
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) name: String,
+    pub(crate) exposition: Exposition,
     pub(crate) access: Access,
     pub(crate) limits: Limits,
     /// Room for requests that read the log.

@@ -12,6 +12,7 @@ mod groups;
 mod life;
 mod report;
 pub mod safe;
+mod storms;
 mod summary;
 mod unread;
 
@@ -22,5 +23,6 @@ pub use glob::{ActorGlob, Glob};
 pub use groups::{ConsumerFigures, GroupFigures, Groups};
 pub use life::Life;
 pub use report::report;
+pub use storms::StormFigures;
 pub use summary::{AuditFigures, Summary};
 pub use unread::Unread;

@@ -1,37 +1,23 @@
 //! `inspect storms`: what happens again and again in a short time.
 
 use papyra::{
-    Kind, Log, Progress, ReadOptions,
-    document::Filter,
-    incident::{Storm, StormReport, StormRules, Storms},
+    document::StormFigures,
+    incident::{Storm, StormReport},
     units::When,
 };
-use serde::Serialize;
 
 use super::{args::StormsArgs, listing::tell_skipped, text};
 use crate::{
     args::Output, console::Out, exit::ExitCode, failure::Failure, parts::Unread, report, safe, session::Session,
 };
 
-/// What was looked for and found, as it is printed in JSON.
-#[derive(Serialize)]
-struct Found {
-    log: String,
-    window_seconds: f64,
-    crashes: u64,
-    restarts: u64,
-    dead_letters: u64,
-    #[serde(flatten)]
-    report: StormReport,
-    skipped: u64,
-}
-
 pub(super) async fn run(args: StormsArgs, session: &mut Session) -> Result<ExitCode, Failure> {
     let (when, since, span) = args.span.understand()?;
     let (rules, filter) = (args.rules(), args.filter().and(span));
     let log = session.open().await?;
     let bar = session.notes.bar("reading");
-    let (found, unread) = find(&log, rules, since, &filter, &bar.progress()).await?;
+    let mut found = StormFigures::of(&log, rules, since, &filter, &bar.progress()).await?;
+    let unread = Unread::from(std::mem::take(&mut found.unread));
     drop(bar);
     print(&found, &when, unread.verdict(), session)?;
     session.out.flush()?;
@@ -49,38 +35,7 @@ pub(super) async fn run(args: StormsArgs, session: &mut Session) -> Result<ExitC
     Ok(unread.verdict())
 }
 
-async fn find(
-    log: &Log,
-    rules: StormRules,
-    since: Option<f64>,
-    filter: &Filter,
-    progress: &Progress,
-) -> Result<(Found, Unread), Failure> {
-    let mut options = ReadOptions::oldest_first().kind(Kind::Event).kind(Kind::DeadLetter);
-    options.since = since;
-    let (mut storms, mut unread) = (Storms::new(rules), Unread::default());
-    let mut entries = log.read(options);
-    while let Some(entry) = entries.next().await {
-        let Some(entry) = unread.sort_out(log, entry)? else { continue };
-        progress.add(entry.bytes);
-        if filter.accepts(&entry.fact) {
-            storms.take(&entry.fact);
-        }
-    }
-    let StormRules { window, crashes, restarts, dead_letters, .. } = rules;
-    let found = Found {
-        log: log.address(),
-        window_seconds: window.as_secs_f64(),
-        crashes,
-        restarts,
-        dead_letters,
-        report: storms.finish(),
-        skipped: entries.skipped(),
-    };
-    Ok((found, unread))
-}
-
-fn print(found: &Found, when: &When, verdict: ExitCode, session: &mut Session) -> Result<(), Failure> {
+fn print(found: &StormFigures, when: &When, verdict: ExitCode, session: &mut Session) -> Result<(), Failure> {
     let (output, out) = (session.output(), &mut session.out);
     let storms = &found.report.storms;
     match output {

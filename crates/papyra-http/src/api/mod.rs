@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/api/v1/timeline", get(facts::timeline))
         .route("/api/v1/summary", get(sums::summary))
         .route("/api/v1/activity", get(sums::activity))
+        .route("/api/v1/storms", get(sums::storms))
         .route("/api/v1/groups", get(sums::groups))
         .route("/api/v1/stats", get(sums::stats))
         .route("/api/v1/scan", get(sums::scan))

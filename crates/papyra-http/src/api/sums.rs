@@ -9,7 +9,7 @@ use axum::{
 };
 use papyra::{
     Error, ErrorKind, Progress, Retention, Rule,
-    document::{Figures, Groups, Summary},
+    document::{Figures, Filter, Groups, StormFigures, Summary},
 };
 use serde::Serialize;
 
@@ -25,7 +25,9 @@ use crate::{
 };
 
 pub(super) async fn metrics(Behind(state): Behind<Arc<State>>) -> Result<Response, Refusal> {
-    let text = exposition::openmetrics(&state.name, state.log().backend().name(), state.source.metrics())
+    let text = state
+        .exposition
+        .of(&state.source.metrics())
         .map_err(|error| Error::new(ErrorKind::Internal, "the metrics cannot be written").with_source(error))?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(exposition::CONTENT_TYPE))], text).into_response())
 }
@@ -61,6 +63,19 @@ pub(super) async fn activity(Behind(state): Behind<Arc<State>>, uri: Uri) -> Res
     let read = async {
         let activity = Activity::of(state.log(), since, &filter, tail).await?;
         Json::report("papyra.activity/1", activity.exit_code(), &activity)
+    };
+    within_bounds(&state, read).await
+}
+
+pub(super) async fn storms(Behind(state): Behind<Arc<State>>, uri: Uri) -> Result<Json, Refusal> {
+    let mut given = Parameters::of(&uri)?;
+    let rules = given.storm_rules()?;
+    let (since, span) = given.span()?;
+    let filter = Filter { actors: given.actors("actor")?, ..Filter::default() }.and(span);
+    given.done()?;
+    let read = async {
+        let found = StormFigures::of(state.log(), rules, since, &filter, &Progress::new()).await?;
+        Json::report("papyra.storms/1", found.unread.exit_code(), &found)
     };
     within_bounds(&state, read).await
 }

@@ -24,6 +24,12 @@ let ahead = 0;
 
 const now = () => Date.now() / 1000 + ahead;
 
+/** Where the chosen span begins; nothing if it has everything. */
+function since() {
+  const length = Number(at("span").value) || null;
+  return length === null ? null : now() - length;
+}
+
 /** Reads everything anew for the chosen span, and follows from there. */
 async function begin() {
   run.abort();
@@ -31,13 +37,15 @@ async function begin() {
   const { signal } = run;
   try {
     await status(signal);
-    const length = Number(at("span").value) || null;
-    const since = length === null ? null : now() - length;
-    const activity = await ask("api/v1/activity", { since, tail: FIRST }, signal);
-    model = new Model(activity, since);
+    const from = since();
+    const activity = await ask("api/v1/activity", { since: from, tail: FIRST }, signal);
+    model = new Model(activity, from);
     tail.reset(activity.tail.map((fact) => JSON.stringify(fact)));
     draw();
-    if (hasGroups) groups(signal).catch((error) => signal.aborted || say(error.message, false));
+    [sought, nextStorms] = [null, 0];
+    const quietly = (error) => signal.aborted || say(error.message, false);
+    storms(signal).catch(quietly);
+    if (hasGroups) groups(signal).catch(quietly);
     await follow(activity.position, signal, take, (error) => error && say(`cut off: ${error.message}`, false));
   } catch (error) {
     if (signal.aborted) return;
@@ -79,7 +87,7 @@ function draw() {
   letters.show({ ...range, points });
   at("trouble-title").textContent = `Crashes and restarts per ${per(model.step)}`;
   at("letters-title").textContent = `Dead letters per ${per(model.step)}`;
-  storms();
+  troubled();
   ranks("targets", model.targets);
   ranks("types", model.types);
   ranks("reasons", model.reasons);
@@ -87,15 +95,46 @@ function draw() {
 
 const per = (step) => (step === 60 ? "minute" : span(step));
 
-function storms() {
+/** An actor's address, which leads to its life. */
+const link = (actor) => make("button", { type: "button", className: "link", onclick: () => show(actor) }, safe(actor));
+
+/** When storms are looked for next, and how much trouble was known when they were last. */
+let nextStorms = 0, sought = null;
+
+/** What happened again and again, as `papyra inspect storms` finds it. Looking reads the span anew: that is done if there was
+ *  more trouble since, and the longer it takes, the less often. */
+async function storms(signal) {
+  const began = performance.now();
+  if (sought === model.troubles || began < nextStorms) return;
+  sought = model.troubles;
+  nextStorms = Infinity;
+  try {
+    const found = await ask("api/v1/storms", { since: since() }, signal);
+    const cells = (it) => [
+      it.storm.replaceAll("_", " "), it.actor === null ? "several" : link(it.actor), number(it.count), moment(it.since, 0), moment(it.until, 0),
+      safe([it.message_type, it.reason].filter((text) => text !== null).join(": ")),
+    ];
+    // The newest first, as many as anybody reads.
+    const rows = found.storms.slice(-50).reverse().map((it) => make("tr", {}, ...cells(it).map((cell) => make("td", {}, cell))));
+    const more = found.smaller + Math.max(found.storms.length - 50, 0);
+    if (more) rows.push(make("tr", {}, make("td", { colSpan: 6, className: "quiet" }, `and ${number(more)} more`)));
+    if (!rows.length) rows.push(make("tr", {}, make("td", { colSpan: 6, className: "quiet" }, "none in this span")));
+    keep(at("storms").tBodies[0], rows);
+  } finally {
+    const now = performance.now();
+    nextStorms = now + Math.max(LOOK_EVERY / 2, 10 * (now - began));
+  }
+}
+
+function troubled() {
   const cells = (it) => [
-    make("button", { type: "button", className: "link", onclick: () => show(it.actor) }, safe(it.actor)),
+    link(it.actor),
     number(it.crashes), number(it.restarts), number(it.most_in_a_minute), moment(it.last, 0), safe(it.reason ?? ""),
   ];
   const rows = model.troubled.map((it) => make("tr", {}, ...cells(it).map((cell) => make("td", {}, cell))));
   if (model.otherActors) rows.push(make("tr", {}, make("td", { colSpan: 6, className: "quiet" }, `and ${number(model.otherActors)} crashes and restarts of others`)));
   if (!rows.length) rows.push(make("tr", {}, make("td", { colSpan: 6, className: "quiet" }, "none in this span")));
-  keep(at("storms").tBodies[0], rows);
+  keep(at("troubled").tBodies[0], rows);
 }
 
 function ranks(id, counts) {
@@ -131,6 +170,7 @@ async function status(signal) {
     Backend: told.backend,
     Retention: rules.join("; ") || "everything stays visible",
     "Last scan": last ? `${moment(last.at, 0)} UTC: ${number(last.anomalies)} anomalies (${last.verdict})` : "none since the start",
+    ...(last?.entries ? held(last.entries, last.bytes) : {}),
     Version: told.version,
   });
 }
@@ -139,6 +179,12 @@ const shown = {};
 function figures(more) {
   Object.assign(shown, more);
   at("figures").replaceChildren(...Object.entries(shown).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, safe(value))]));
+}
+
+/** What the log held when it was scanned. */
+function held(entries, size) {
+  const kinds = Object.entries(entries).map(([kind, count]) => `${kind} ${number(count)}`).join(", ");
+  return { Size: bytes(size), Facts: kinds || "none" };
 }
 
 function checks(list) {
@@ -157,6 +203,7 @@ async function look() {
     checks(told.checks);
     say(told.ok ? "ready" : "not ready", told.ok);
     if (hasGroups) await groups(run.signal);
+    if (model) await storms(run.signal);
     later();
   } catch (error) {
     if (!run.signal.aborted) say(`no answer: ${error.message}`, false);
@@ -177,8 +224,7 @@ async function scan() {
   at("scanned").textContent = "scanning …";
   try {
     const found = await ask("api/v1/scan");
-    const kinds = Object.entries(found.entries).map(([kind, count]) => `${kind} ${number(count)}`).join(", ");
-    figures({ Size: bytes(found.bytes), Facts: kinds || "none", "Last scan": `${moment(now(), 0)} UTC: ${number(found.anomalies_total)} anomalies` });
+    figures({ ...held(found.entries, found.bytes), "Last scan": `${moment(now(), 0)} UTC: ${number(found.anomalies_total)} anomalies` });
     const worst = found.anomalies.slice(0, 5).map((it) => `${it.kind}: ${it.detail}`);
     at("scanned").textContent = safe(found.anomalies_total ? worst.join(" · ") : "no anomalies");
   } catch (error) {

@@ -16,6 +16,8 @@ export class Model {
     this.targets = counted(activity.targets);
     this.types = counted(activity.message_types);
     this.reasons = counted(activity.reasons);
+    /** Rises with all that may be part of a storm. */
+    this.troubles = 0;
     this.oldest = activity.oldest;
     this.newest = activity.newest;
   }
@@ -36,6 +38,8 @@ export class Model {
     switch (fact.event_type) {
       case "ActorStarted": step.starts += 1; break;
       case "ActorStopped": step.stops += 1; break;
+      // An actor that does not come as far as taking messages has crashed, too.
+      case "ActorStartFailed":
       case "ActorCrashed": step.crashes += 1; this.trouble(at, fact, "crashes"); break;
       case "ActorRestarted": step.restarts += 1; this.trouble(at, fact, "restarts"); break;
       default: step.other_events += 1;
@@ -43,6 +47,7 @@ export class Model {
   }
 
   trouble(at, fact, what) {
+    this.troubles += 1;
     const actor = address(fact.actor_address);
     let it = this.actors.get(actor);
     if (!it) {
@@ -59,7 +64,7 @@ export class Model {
     it.inMinute = it.minute === minute ? it.inMinute + 1 : 1;
     it.minute = minute;
     it.most_in_a_minute = Math.max(it.most_in_a_minute, it.inMinute);
-    if (what === "crashes") it.reason = typeof fact.payload?.error === "string" ? fact.payload.error.slice(0, 200) : it.reason;
+    if (what === "crashes") it.reason = why(fact.payload) ?? it.reason;
   }
 
   audit(at, fact) {
@@ -70,6 +75,7 @@ export class Model {
 
   letter(at, fact) {
     const count = fact.count ?? 1;
+    this.troubles += 1;
     this.stepOf(at).dead_letters += count;
     add(this.targets, address(fact.target), count);
     add(this.types, fact.message_type, count);
@@ -116,6 +122,12 @@ export function address(stored) {
   if (typeof stored !== "string") return stored.system && stored.id !== undefined ? `${stored.system}://${stored.id}` : JSON.stringify(stored);
   const short = /^([^:]+):(\d+)$/.exec(stored);
   return short ? `${short[1]}://${short[2]}` : stored;
+}
+
+/** Why something happened, as its payload tells: the member `error`, else `reason`. */
+function why(payload) {
+  const told = payload?.error ?? payload?.reason ?? null;
+  return told === null ? null : (typeof told === "string" ? told : JSON.stringify(told)).slice(0, 200);
 }
 
 function counted(list) {

@@ -17,6 +17,7 @@ async fn every_path_answers_under_its_schema() {
         ("/readyz", "papyra.ready/1"),
         ("/api/v1/summary", "papyra.summary/1"),
         ("/api/v1/activity", "papyra.activity/1"),
+        ("/api/v1/storms", "papyra.storms/1"),
         ("/api/v1/timeline?actor=t://1", "papyra.timeline/1"),
         ("/api/v1/stats", "papyra.metrics/1"),
         ("/api/v1/status", "papyra.status/1"),

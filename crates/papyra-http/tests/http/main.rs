@@ -7,3 +7,6 @@ mod limits;
 mod live;
 mod metrics;
 mod probes;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
+mod remote;

@@ -1,11 +1,15 @@
 //! The page as a browser shows it: headless Chromium, driven through a pipe by its own DevTools protocol.
 
 mod browser;
+#[path = "../../../papyra/tests/redis/lab/mod.rs"]
+mod redis_lab;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use browser::Browser;
-use papyra::{Audit, DeadLetter, Event, Fact, Log, Payload, Timestamp, Why};
+use papyra::{
+    Audit, DeadLetter, Event, Fact, Group, GroupStart, Kind, Log, Payload, RedisConfig, RedisLog, Timestamp, Why,
+};
 use papyra_http::Service;
 use tokio::{runtime::Runtime, sync::oneshot};
 
@@ -131,7 +135,7 @@ fn charts_and_lists_show_what_is_in_the_log() {
         )
     };
     assert_eq!(
-        browser.list(&rows("#storms tbody tr")),
+        browser.list(&rows("#troubled tbody tr")),
         [
             "orders://worker/1 | 2 | 1 | 3 | 2023-11-15 10:31:00 | no stock",
             "orders://worker/2 | 1 | 0 | 1 | 2023-11-15 10:33:00 | no price",
@@ -141,11 +145,58 @@ fn charts_and_lists_show_what_is_in_the_log() {
     assert_eq!(browser.list(&rows("#types li"))[..2], ["Order | 9 | ", "Refund | 1 | "]);
     assert_eq!(browser.list(&rows("#reasons li"))[..1], ["stopped | 10 | "]);
 
-    browser.run("document.querySelector('#storms button').click()");
+    browser.run("document.querySelector('#troubled button').click()");
     browser.wait("document.getElementById('life-sums').textContent === 'orders://worker/1: 2 crashes, 1 restarts'");
     assert_eq!(browser.number("return document.querySelectorAll('#moments tbody tr').length"), 3);
     browser.run("document.getElementById('scan').click()");
     browser.wait("document.getElementById('scanned').textContent.includes('no anomalies')");
+    browser.must_be_content(&server.address.to_string(), &[]);
+}
+
+#[test]
+fn a_storm_is_named_once_it_rages() {
+    let Some((log, server, mut browser)) = show(&incident()) else { return };
+    let rows = |browser: &mut Browser| {
+        browser.list(
+            "[...document.querySelectorAll('#storms tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent).join(' | '))",
+        )
+    };
+    browser.wait("document.querySelector('#storms tbody').textContent === 'none in this span'");
+    let loops: Vec<Fact> = (0..6).map(|_| crash("orders://worker/7", "no route", minute(5))).collect();
+    server.append(&log, &loops);
+    browser.wait("document.querySelector('#storms tbody').textContent.includes('crash loop')");
+    let told = "crash loop | orders://worker/7 | 6 | 2023-11-15 10:35:00 | 2023-11-15 10:35:00 | no route";
+    assert_eq!(rows(&mut browser), [told]);
+    browser.run("document.querySelector('#storms button').click()");
+    browser.wait("document.getElementById('life-sums').textContent === 'orders://worker/7: 6 crashes'");
+    browser.must_be_content(&server.address.to_string(), &[]);
+}
+
+#[test]
+fn consumer_groups_are_shown_with_how_far_they_are() {
+    if !redis_lab::is_installed("redis-server") {
+        return;
+    }
+    let Some(mut browser) = Browser::start() else { return };
+    let redis = redis_lab::Server::start();
+    let log = Log::new(RedisLog::new(RedisConfig::new("127.0.0.1", redis.port())));
+    let server = Server::of(Service::of(log.clone()));
+    server.append(&log, &incident());
+    let workers = Group::new(Kind::Event, "workers");
+    server.runtime.block_on(async {
+        let groups = log.consumer_groups().unwrap();
+        groups.create(&workers, GroupStart::Beginning).await.unwrap();
+        assert_eq!(groups.read(&workers, "one", 3, Duration::ZERO).await.unwrap().deliveries.len(), 3);
+    });
+    browser.open(&format!("http://{}/", server.address));
+    browser.wait("!document.getElementById('consumers').hidden");
+    let cells = "[...document.querySelectorAll('#consumers tbody td')].map((cell) => cell.textContent)";
+    let told = browser.list(cells);
+    assert_eq!((&told[..4], told[5].as_str()), (&["workers", "event", "1", "3"].map(String::from)[..], "one: 3"));
+    // What workers do shows without anybody asking for it.
+    let read = async { log.consumer_groups().unwrap().read(&workers, "two", 9, Duration::ZERO).await };
+    assert_eq!(server.runtime.block_on(read).unwrap().deliveries.len(), 1);
+    browser.wait("document.querySelector('#consumers tbody').textContent.includes('two: 1')");
     browser.must_be_content(&server.address.to_string(), &[]);
 }
 
@@ -156,7 +207,7 @@ fn live_facts_appear_in_list_and_charts_and_can_be_paused_and_sought() {
     server.append(&log, &[crash("orders://worker/9", "live", minute(5)), audit(9, 1, minute(5))]);
     wait_for_facts(&mut browser, first + 2);
     browser.wait("[...document.querySelectorAll('#tail .row')].some((row) => row.textContent.includes('worker/9') && row.textContent.includes('live'))");
-    browser.wait("document.querySelector('#storms tbody').textContent.includes('orders://worker/9')");
+    browser.wait("document.querySelector('#troubled tbody').textContent.includes('orders://worker/9')");
     assert_eq!(table(&mut browser, "trouble")[0], "2023-11-15 10:35:00 1 0");
     assert_eq!(table(&mut browser, "actors")[0], "2023-11-15 10:35:00 9 1 ?");
 
@@ -186,7 +237,7 @@ fn hostile_text_stays_text() {
     let Some((log, server, mut browser)) = show(&facts) else { return };
     server.append(&log, &facts);
     wait_for_facts(&mut browser, 2 * facts.len());
-    browser.run("document.querySelector('#storms button').click()");
+    browser.run("document.querySelector('#troubled button').click()");
     browser.wait("!document.getElementById('moments').hidden");
     browser.run("const tail = document.getElementById('tail'); tail.focus()");
     for key in ["Home", "Enter"] {
