@@ -10,6 +10,7 @@ mod encrypted;
 mod facts;
 mod groups;
 mod lab;
+mod large;
 mod outages;
 mod python;
 mod recording;

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use crate::{
     facts::{assert_exactly, config, fact, facts, log, long, numbers, remarks},
     lab::{Fault, Proxy, Server, free_port},
+    large::{LARGE, transactions},
 };
 
 fn through(proxy: &Proxy) -> Log {
@@ -15,16 +16,14 @@ fn through(proxy: &Proxy) -> Log {
 }
 
 /// Several callers append beside each other, so that several batches are on their way, while `disturb` is called.
-async fn append_beside(log: &Log, callers: u64, each: u64, disturb: impl Fn(u64)) {
+async fn append_beside(log: &Log, callers: u64, each: u64, size: u64, disturb: impl Fn(u64)) {
     let mut tasks = JoinSet::new();
     let progress = Arc::new(tokio::sync::Semaphore::new(0));
     for caller in 0..callers {
         let (log, progress) = (log.clone(), progress.clone());
         tasks.spawn(async move {
             for n in 0..each {
-                // Large enough that no two of them go together.
-                let first = (caller * each + n) * 2;
-                log.append(&facts(first, 2)).await.unwrap();
+                log.append(&facts((caller * each + n) * size, size)).await.unwrap();
                 progress.add_permits(1);
             }
         });
@@ -40,25 +39,35 @@ async fn append_beside(log: &Log, callers: u64, each: u64, disturb: impl Fn(u64)
 
 #[tokio::test]
 async fn an_answer_that_is_cut_off_neither_loses_nor_doubles_anything() {
-    let server = Server::start();
-    let proxy = Proxy::to(server.port());
-    let log = through(&proxy);
-    let each = if long() { 1000 } else { 40 };
-    append_beside(&log, 3, each, |_| proxy.set(Fault::CutBeforeReply)).await;
-    // How many come to pass depends on the machine; `scripts/prove redis` counts until there are enough.
-    assert!(proxy.cuts() > 0);
-    assert_exactly(&log, 0..3 * each * 2).await;
+    for size in [2, LARGE] {
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let log = through(&proxy);
+        let each = if long() { 1000 } else { 40 };
+        // Between two cuts the connection lives long enough for transactions.
+        append_beside(&log, 3, each, size, |done| {
+            proxy.set(if done % 4 == 0 { Fault::CutBeforeReply } else { Fault::None })
+        })
+        .await;
+        // How many come to pass depends on the machine; `scripts/prove redis` counts until there are enough.
+        assert!(proxy.cuts() > 0);
+        assert!(size < LARGE || transactions(&server) > 0);
+        assert_exactly(&log, 0..3 * each * size).await;
+    }
 }
 
 #[tokio::test]
 async fn a_request_that_is_torn_neither_loses_nor_doubles_anything() {
-    let server = Server::start();
-    let proxy = Proxy::to(server.port());
-    let log = through(&proxy);
-    let each = if long() { 300 } else { 30 };
-    append_beside(&log, 3, each, |done| proxy.set(Fault::CutAfter(done * 97 % 2500))).await;
-    assert!(proxy.cuts() > 0);
-    assert_exactly(&log, 0..3 * each * 2).await;
+    for size in [2, LARGE] {
+        let server = Server::start();
+        let proxy = Proxy::to(server.port());
+        let log = through(&proxy);
+        let each = if long() { 300 } else { 30 };
+        let within = |done: u64| Fault::CutAfter(done * 97 % 2500 * size);
+        append_beside(&log, 3, each, size, |done| proxy.set(within(done))).await;
+        assert!(proxy.cuts() > 0);
+        assert_exactly(&log, 0..3 * each * size).await;
+    }
 }
 
 #[tokio::test]
@@ -83,20 +92,23 @@ async fn a_connection_that_falls_silent_is_given_up() {
 
 #[tokio::test]
 async fn a_server_that_stands_still_does_not_double_what_it_gets_twice() {
-    let server = Server::start();
-    let log = log(&server);
-    log.append(&facts(0, 3)).await.unwrap();
-    server.pause();
-    let appending = tokio::spawn({
-        let log = log.clone();
-        async move { log.append(&facts(3, 3)).await }
-    });
-    // Long enough that the batch is sent again on other connections, which all wait in the server's queue.
-    tokio::time::sleep(Duration::from_millis(4500)).await;
-    server.resume();
-    appending.await.unwrap().unwrap();
-    log.append(&facts(6, 3)).await.unwrap();
-    assert_exactly(&log, 0..9).await;
+    for size in [3, LARGE] {
+        let server = Server::start();
+        let log = log(&server);
+        log.append(&facts(0, size)).await.unwrap();
+        log.append(&facts(size, size)).await.unwrap();
+        server.pause();
+        let appending = tokio::spawn({
+            let log = log.clone();
+            async move { log.append(&facts(2 * size, size)).await }
+        });
+        // Long enough that the batch is sent again on other connections, which all wait in the server's queue.
+        tokio::time::sleep(Duration::from_millis(4500)).await;
+        server.resume();
+        appending.await.unwrap().unwrap();
+        log.append(&facts(3 * size, size)).await.unwrap();
+        assert_exactly(&log, 0..4 * size).await;
+    }
 }
 
 #[tokio::test]
@@ -105,35 +117,35 @@ async fn a_slow_server_is_waited_for() {
     let proxy = Proxy::to(server.port());
     proxy.set(Fault::Delay(Duration::from_millis(150)));
     let log = through(&proxy);
-    append_beside(&log, 3, 4, |_| {}).await;
+    append_beside(&log, 3, 4, 2, |_| {}).await;
     assert_exactly(&log, 0..24).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_of_a_server_that_syncs() {
-    let mut server = Server::synced();
-    let log = log(&server);
-    let kills = if long() { 200 } else { 4 };
-    let mut next = 0;
-    for _ in 0..kills {
-        let appending = tokio::spawn({
-            let log = log.clone();
-            async move {
-                let mut first = next;
-                while first < next + 60 {
-                    log.append(&facts(first, 3)).await.unwrap();
-                    first += 3;
+    for size in [3, LARGE] {
+        let mut server = Server::synced();
+        let log = log(&server);
+        let kills = if long() { 200 } else { 4 };
+        let mut next = 0;
+        for _ in 0..kills {
+            let appending = tokio::spawn({
+                let log = log.clone();
+                async move {
+                    for n in 0..20 {
+                        log.append(&facts(next + n * size, size)).await.unwrap();
+                    }
                 }
-            }
-        });
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        server.kill();
-        server.revive();
-        appending.await.unwrap();
-        next += 60;
+            });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            server.kill();
+            server.revive();
+            appending.await.unwrap();
+            next += 20 * size;
+        }
+        assert_exactly(&log, 0..next).await;
+        assert_eq!(remarks(&log).await, []);
     }
-    assert_exactly(&log, 0..next).await;
-    assert_eq!(remarks(&log).await, []);
 }
 
 #[tokio::test]

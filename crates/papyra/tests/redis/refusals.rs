@@ -7,6 +7,7 @@ use papyra::{Durability, Error, ErrorKind, Log, Outcome, RedisConfig, RedisLog, 
 use crate::{
     facts::{assert_exactly, config, facts, log, numbers},
     lab::{Client, Pair, Server},
+    large::appended_until_one_is_a_transaction,
 };
 
 async fn refused(log: &Log) -> Error {
@@ -106,8 +107,9 @@ async fn the_rights_that_the_documentation_names_are_enough() {
     let mut client = server.client();
     client.call(line.split_whitespace().map(|word| if word == ">PASSWORD" { ">word" } else { word }));
     let log = as_user(&server);
-    log.append(&facts(0, 9)).await.unwrap();
-    assert_exactly(&log, 0..9).await;
+    // For the quickest way, too.
+    let there = appended_until_one_is_a_transaction(&log, &server).await;
+    assert_exactly(&log, 0..there).await;
     let retention = papyra::Retention::all(papyra::Rule::default().with_max_records(3));
     log.clone().with_retention(retention).compact().await.unwrap();
     log.recover(&papyra::RecoveryConfig::repair()).await.unwrap();
@@ -155,6 +157,17 @@ async fn where_scripts_are_forbidden_facts_are_added_by_plain_commands() {
     let checks = log.backend().checkup().unwrap().checks().await.unwrap();
     let scripts = checks.iter().find(|check| check.name == "scripts").unwrap();
     assert_eq!(scripts.verdict, papyra::checkup::CheckVerdict::Warning);
+}
+
+#[tokio::test]
+async fn where_neither_scripts_nor_transactions_are_allowed_nothing_is_written_and_that_is_said() {
+    let server = Server::start();
+    user(&mut server.client(), &["~papyra:*", "+@all", "-eval", "-evalsha", "-multi"]);
+    let log = as_user(&server);
+    assert_eq!(refused(&log).await.kind(), ErrorKind::Permission);
+    assert_eq!(server.client().call(["DBSIZE"]).number(), 0);
+    let error = log.read(papyra::ReadOptions::oldest_first()).collect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission, "{error:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use papyra::{Log, RedisLog};
 use crate::{
     facts::{assert_exactly, config, facts, log, long, numbers, remarks},
     lab::Server,
+    large::{LARGE, transactions},
     spool,
 };
 
@@ -66,54 +67,77 @@ fn told(server: &Server) -> Vec<String> {
     STREAMS.iter().flat_map(about).collect()
 }
 
-/// A log with some facts and a group, and an append that was acknowledged last.
-async fn written() -> (Server, Log) {
+/// How many facts the last append has: so few that the script adds them, and so many that they are a transaction.
+const SIZES: [u64; 2] = [5, LARGE];
+
+/// A log with some facts and a group, and an append that was acknowledged last. Gives the number behind its first facts.
+async fn written(size: u64) -> (Server, Log, u64) {
     let server = Server::synced();
     let log = log(&server);
     log.append(&facts(0, 3)).await.unwrap();
     for stream in STREAMS {
         server.client().call(["XGROUP", "CREATE", stream, "workers", "0"]);
     }
-    log.append(&facts(3, 5)).await.unwrap();
-    (server, log)
+    let mut next = 3;
+    loop {
+        log.append(&facts(next, size)).await.unwrap();
+        if size < LARGE || transactions(&server) > 0 {
+            return (server, log, next);
+        }
+        next += size;
+    }
 }
 
 /// Which of the cuts are tried: all of them take seconds.
-async fn places() -> Vec<usize> {
-    let (server, _log) = written().await;
-    let cuts = cuts(&server);
-    assert!(cuts.len() > 15, "{cuts:?}");
-    let every = if long() { 1 } else { 3 };
-    (0..cuts.len()).step_by(every).collect()
+async fn places() -> Vec<(u64, usize)> {
+    let mut places = Vec::new();
+    for size in SIZES {
+        let (server, _log, _) = written(size).await;
+        let cuts = cuts(&server);
+        assert!(cuts.len() > 3 * size as usize, "{cuts:?}");
+        // Of the commands for lines one is like the other.
+        let every = if long() {
+            1
+        } else if size < LARGE {
+            3
+        } else {
+            19
+        };
+        places.extend((0..cuts.len()).step_by(every).map(|place| (size, place)));
+        places.push((size, cuts.len() - 1));
+    }
+    places
 }
 
 #[tokio::test]
 async fn a_batch_that_the_server_tore_and_is_sent_again_stands_there_once_wherever_it_was_torn() {
     for place in places().await {
-        let (mut server, log) = written().await;
-        let at = cuts(&server)[place];
+        let (size, at) = place;
+        let (mut server, log, last) = written(size).await;
+        let at = cuts(&server)[at];
         cut(&mut server, at);
-        log.append(&facts(8, 3)).await.unwrap();
-        log.append(&facts(11, 3)).await.unwrap();
+        let next = last + size;
+        log.append(&facts(next, 3)).await.unwrap();
+        log.append(&facts(next + 3, 3)).await.unwrap();
         let said = remarks(&log).await;
         assert_eq!(
             said.iter().map(|(event, _)| event.as_str()).collect::<Vec<_>>(),
             ["ServerSetBack"],
-            "place {place}"
+            "place {place:?}"
         );
         for life in 0..3 {
-            assert_exactly(&log, 0..14).await;
-            assert_eq!(remarks(&log).await, said, "place {place}, life {life}");
+            assert_exactly(&log, 0..next + 6).await;
+            assert_eq!(remarks(&log).await, said, "place {place:?}, life {life}");
             let before = told(&server);
             server.kill();
             server.revive();
-            assert_eq!(told(&server), before, "place {place}, life {life}");
+            assert_eq!(told(&server), before, "place {place:?}, life {life}");
         }
         // The server counts what a group has yet to get.
         for stream in STREAMS {
             let groups = server.client().call(["XINFO", "GROUPS", stream]).list().remove(0).list();
             let lag = groups.iter().position(|word| word.text() == "lag").map(|at| groups[at + 1].number());
-            assert_eq!(lag, Some(server.client().call(["XLEN", stream]).number()), "place {place}, {stream}");
+            assert_eq!(lag, Some(server.client().call(["XLEN", stream]).number()), "place {place:?}, {stream}");
         }
     }
 }
@@ -121,22 +145,23 @@ async fn a_batch_that_the_server_tore_and_is_sent_again_stands_there_once_wherev
 #[tokio::test]
 async fn nothing_of_a_torn_batch_comes_back_when_another_writer_goes_on() {
     for place in places().await {
-        let (mut server, first) = written().await;
-        let at = cuts(&server)[place];
+        let (size, at) = place;
+        let (mut server, first, last) = written(size).await;
+        let at = cuts(&server)[at];
         cut(&mut server, at);
         // Whoever could send the batch again is not there any more.
         drop(first);
         let log = Log::new(RedisLog::new(config(server.port())));
-        log.append(&facts(20, 4)).await.unwrap();
+        log.append(&facts(1000, 4)).await.unwrap();
         let standing = numbers(&log).await;
-        assert_eq!(standing, [0, 1, 2, 20, 21, 22, 23], "place {place}");
+        assert_eq!(standing, (0..last).chain(1000..1004).collect::<Vec<_>>(), "place {place:?}");
         server.kill();
         server.revive();
-        assert_eq!(numbers(&log).await, standing, "place {place}");
-        log.append(&facts(24, 4)).await.unwrap();
+        assert_eq!(numbers(&log).await, standing, "place {place:?}");
+        log.append(&facts(1004, 4)).await.unwrap();
         server.kill();
         server.revive();
-        assert_eq!(numbers(&log).await, [standing, vec![24, 25, 26, 27]].concat(), "place {place}");
+        assert_eq!(numbers(&log).await, [standing, vec![1004, 1005, 1006, 1007]].concat(), "place {place:?}");
     }
 }
 

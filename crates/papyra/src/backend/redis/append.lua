@@ -43,32 +43,29 @@ end
 -- The first id: above every id that this lane has given, and above all in the streams that get something.
 local used, reset = {}, {}
 for i = 1, #KEYS - 2 do used[i] = string.find(places, i, 1, true) and true end
-local ms, n, highest = tick or 0, 0, top
-local function rise(id)
-  local ims, inn = parts(id)
-  if ims > ms or (ims == ms and inn >= n) then ms, n, highest = ims, inn + 1, id end
-end
-rise(top)
+local start = rising(tick or 0)
+start.above(top)
 if next(used) and not (fresh and log == '') then
   for i in pairs(used) do
     local own = '0-0'
     if redis.call('EXISTS', KEYS[i + 2]) == 1 then
       own = named(redis.call('XINFO', 'STREAM', KEYS[i + 2]), 'last-generated-id')
     end
-    rise(own)
+    start.above(own)
     local before = known_of_log[i + 6]
     if before and below(own, before) then reset[#reset + 1] = KEYS[i + 2] .. ' ' .. own .. ' ' .. before end
   end
 end
+local ms, n = start.ms, start.n
 if ms >= LIMIT or n >= LIMIT then
-  return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. highest)
+  return redis.error_reply('EXHAUSTED the last id of the streams leaves no room: ' .. start.highest)
 end
 
 -- The rights to write beside the streams are tried before the streams: a batch without its mark could be doubled.
 if marked == '' and last > previous then redis.call('SET', mark, '0 00000000 0-0', 'EX', 60) end
 if log == '' then redis.call('HSET', state, 'last', top) end
 
-local first, given, id = n, {}, top
+local given, id = {}, top
 local call, bound, prefix = redis.call, ARGV[7] ~= '0', string.format('%.0f-', ms)
 -- Lua writes numbers with fourteen digits by itself, and quicker.
 local plain, place = n + #places < 1e14, string.byte
@@ -97,19 +94,7 @@ if log == '' then
   -- Only of a log that began empty we know by how much facts were ahead of its clock.
   if fresh then ahead = '0' end
 end
-if ahead then
-  local by = tonumber(ARGV[6]) - ms / 1000
-  if by > tonumber(ahead) then ahead = string.format('%.6f', by) end
-  changes[#changes + 1] = 'ahead'
-  changes[#changes + 1] = ahead
-end
-if last > previous then
-  local text = string.format('%.0f', last) .. ' ' .. ARGV[3] .. ' ' .. id
-  if ARGV[4] == '0' then
-    redis.call('SET', mark, text)
-  else
-    redis.call('SET', mark, text, 'EX', ARGV[4])
-  end
-end
+keep_ahead(changes, ahead, ARGV[6], ms)
+if last > previous then keep_mark(mark, last, ARGV[3], id, ARGV[4]) end
 redis.call('HSET', state, unpack(changes))
-return {'ADDED', string.format('%.0f-%.0f', ms, first), id, log, unpack(reset)}
+return {'ADDED', start.id(), id, log, unpack(reset)}

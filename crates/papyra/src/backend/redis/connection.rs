@@ -51,10 +51,23 @@ impl Connection {
         self.noticed(answer)
     }
 
-    /// Sends commands in one go; with `MULTI` and `EXEC` around them if the pipeline is atomic. Gives each answer.
+    /// Sends commands in one go; with `MULTI` and `EXEC` around them if the pipeline is atomic. Gives each answer, or the first
+    /// error of any.
     pub(super) async fn send_all(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let answers = match &mut self.wire {
+            Wire::Server(connection) if pipeline.is_transaction() => transact(connection, pipeline)
+                .await
+                .and_then(|answers| answers.into_iter().map(Value::extract_error).collect()),
             Wire::Server(connection) => pipeline.query_async(connection).await,
+            Wire::Cluster(connection) => pipeline.query_async(connection).await,
+        };
+        self.noticed(answers)
+    }
+
+    /// The same for an atomic pipeline that ignores errors: what a command failed with is its answer.
+    pub(super) async fn ask_together(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
+        let answers = match &mut self.wire {
+            Wire::Server(connection) => transact(connection, pipeline).await,
             Wire::Cluster(connection) => pipeline.query_async(connection).await,
         };
         self.noticed(answers)
@@ -80,6 +93,22 @@ impl Wire {
             Wire::Cluster(connection) => connection.req_packed_command(command).await,
         };
         value.and_then(Value::extract_error)
+    }
+}
+
+/// What the commands of an atomic pipeline came to; an error if the server took one of them for none, and so did none.
+///
+/// The client would do this itself, but subtracts one too many where `MULTI` is forbidden: so it is told that every reply counts.
+async fn transact(connection: &mut MultiplexedConnection, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
+    let mut replies = connection.req_packed_commands(pipeline, 0, pipeline.len() + 2).await?;
+    let done = replies.pop().unwrap_or(Value::Nil);
+    if let Some(refused) = replies.into_iter().find_map(|reply| reply.extract_error().err()) {
+        return Err(refused);
+    }
+    match done {
+        Value::Array(answers) => Ok(answers),
+        Value::ServerError(error) => Err(error.into()),
+        _ => Err((redis::ErrorKind::UnexpectedReturnType, "a transaction without answers").into()),
     }
 }
 

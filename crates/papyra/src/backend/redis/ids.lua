@@ -20,3 +20,15 @@ local function life()
 end
 -- No id above it can be told from its neighbours: numbers here have no more digits.
 local LIMIT = 9007199254740992
+-- Where the ids of a batch begin: not before a time, and above each id that it is told.
+local function rising(ms)
+  local first = {ms = ms, n = 0, highest = '0-0'}
+  function first.above(id)
+    local ims, inn = parts(id)
+    if ims > first.ms or (ims == first.ms and inn >= first.n) then
+      first.ms, first.n, first.highest = ims, inn + 1, id
+    end
+  end
+  function first.id() return string.format('%.0f-%.0f', first.ms, first.n) end
+  return first
+end

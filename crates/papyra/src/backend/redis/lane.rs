@@ -21,7 +21,8 @@ use super::{
     keys::{Lane, Stream},
     plain,
     promise::{self, Promise},
-    script::{self, Answer, Call, Reset},
+    quick::{self, Quick},
+    script::{self, Answer, Call, Put, Reset},
     server::Server,
     trouble::{After, Trouble},
 };
@@ -58,6 +59,7 @@ pub(super) struct Work {
     pub(super) connection: Option<Connection>,
     way: Way,
     announced: Announced,
+    quick: Quick,
     promise: Promise,
     backoff: Backoff,
     /// Nothing is sent before this moment.
@@ -94,6 +96,7 @@ impl Work {
             connection: None,
             way: Way::Script { with_text: true },
             announced: Announced::default(),
+            quick: Quick::default(),
             promise: Promise::default(),
             backoff: Backoff::new(),
             pause: None,
@@ -158,7 +161,7 @@ impl Work {
             let mut connection = self.server.dedicated(Answers::Soon).await?;
             let promise = Promise::of(self.server.config(), &mut connection, self.server.address()).await?;
             if self.way == Way::Plain {
-                plain::must_be_streams(&mut connection, &self.server, self.lane).await?;
+                plain::must_be_possible(&mut connection, &self.server, self.lane).await?;
             }
             Ok::<_, Trouble>((connection, promise))
         };
@@ -166,6 +169,7 @@ impl Work {
             Ok((connection, promise)) => {
                 (self.connection, self.promise) = (Some(connection), promise);
                 self.announced.forget();
+                self.quick = Quick::default();
                 // Another connection may lead to another server.
                 if self.way != Way::Plain {
                     self.way = Way::Script { with_text: true };
@@ -220,10 +224,17 @@ impl Work {
                 max_len: self.server.config().max_len,
                 lines: &batch.lines,
             };
-            let (command, question) = (call.command(with_text), self.promise.question());
             let before = self.announced.before(batch.lines.len(), self.server.keys(), self.lane);
+            // What was sent before may be there already.
+            let is_new = !with_text && before.is_none() && batch.follows.is_none() && !batch.unsure;
+            let put = match self.quick.first(batch.lines.len()).filter(|_| is_new) {
+                Some(first) => Put::Transaction(quick::transaction(&call, first)),
+                None => Put::Script(call.command(with_text)),
+            };
+            self.quick.sent(batch.lines.len(), before.is_some());
             self.way = Way::Script { with_text: false };
-            self.flights.launch(guarded(script::send(connection, before, command, question))).await;
+            let question = self.promise.question();
+            self.flights.launch(guarded(script::send(connection, before, put, question))).await;
         }
     }
 
@@ -260,27 +271,61 @@ impl Work {
             }
             Answer::Added { first, last, reset, .. } => {
                 self.known = self.known.max(last);
-                let ids: Vec<Id> = (0..self.queue[0].lines.len() as u64).map(|n| first.plus(n)).collect();
+                let lines = self.queue[0].lines.len();
+                let ids: Vec<Id> = (0..lines as u64).map(|n| first.plus(n)).collect();
                 self.added(&ids, reset);
+                let behind = self.flights.len();
+                let more = self.queue.iter().take(behind).map(|batch| batch.lines.len()).sum();
+                if lines > 0 {
+                    self.quick.added(last, behind, more);
+                }
+                if self.quick.asks(lines) {
+                    self.ask_for_the_quick_way().await;
+                }
             }
             Answer::Repeated(seen) => match self.find(&seen).await {
                 Ok(ids) => {
+                    self.quick.lose_track();
                     self.known = self.known.max(seen.last);
                     self.added(&ids, Vec::new());
                 }
                 Err(trouble) => self.failed(trouble),
             },
+            Answer::Unready => {
+                // Whatever was sent behind it does nothing either, and goes again.
+                self.flights.forget();
+                self.quick.refused();
+            }
+            Answer::Torn => {
+                let error =
+                    format!("a batch was added to `{}` in part, or without being counted", self.server.address());
+                let error = Error::new(ErrorKind::Internal, error).with_cure(
+                    "look whether the server's ACL was changed, or the key of the log's state: `papyra doctor run`",
+                );
+                self.failed(Trouble::unsure(After::Nothing, error));
+            }
             Answer::Unannounced => {
                 self.announced.forget();
                 self.failed(Trouble::passing(announce::forgotten(self.server.address())));
             }
             Answer::Elsewhere(seen) => {
                 self.flights.forget();
+                self.quick.lose_track();
                 if let Err(trouble) = self.set_back(&seen).await {
                     self.failed(trouble);
                 }
             }
         }
+    }
+
+    /// Asks, once for each connection, whether large batches may go the quick way.
+    async fn ask_for_the_quick_way(&mut self) {
+        let (Some(connection), Some(place)) = (&mut self.connection, self.place) else { return };
+        let keys = self.server.keys();
+        let allowed =
+            quick::is_allowed(connection, keys.stream(place.stream), &keys.mark(self.lane, &self.writer)).await;
+        // Whoever sends next sees what is wrong with the connection.
+        self.quick.allow(allowed.unwrap_or(false));
     }
 
     /// The oldest batch is in the log, at these places.
@@ -322,6 +367,7 @@ impl Work {
         }
         // Those behind it were refused, or will be: each must follow the one before.
         self.flights.forget();
+        self.quick.lose_track();
         match trouble.after {
             After::Nothing => return self.give_up(&trouble, 1),
             After::SendScript => {
@@ -356,6 +402,7 @@ impl Work {
             batch.failed(trouble.error(), outcome);
         }
         self.flights.forget();
+        self.quick.lose_track();
         self.renumber();
     }
 

@@ -31,6 +31,7 @@ mod page;
 mod pass;
 mod plain;
 mod promise;
+mod quick;
 mod reader;
 mod recover;
 mod reply;

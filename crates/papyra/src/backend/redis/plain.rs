@@ -17,13 +17,17 @@ use super::{
     trouble::Trouble,
 };
 
-/// A key of another type would refuse its part of a batch, and the rest would be added. So they are looked at before; only
-/// who makes such a key while we are connected still tears a batch.
-pub(super) async fn must_be_streams(connection: &mut Connection, server: &Server, lane: Lane) -> Result<(), Trouble> {
+/// A key of another type would refuse its part of a batch, and the rest would be added; where `MULTI` is forbidden, all would be
+/// added and called refused. So that is looked at before; only who changes it while we are connected still tears a batch.
+pub(super) async fn must_be_possible(connection: &mut Connection, server: &Server, lane: Lane) -> Result<(), Trouble> {
+    let failed = |error| Trouble::of(&error, "append to", server.address());
+    if !connection.leads_to_a_cluster() {
+        connection.send_all(redis::pipe().atomic()).await.map_err(failed)?;
+    }
     for stream in lane.streams() {
         let mut command = redis::cmd("XLEN");
         command.arg(server.keys().stream(*stream));
-        connection.send(&command).await.map_err(|error| Trouble::of(&error, "append to", server.address()))?;
+        connection.send(&command).await.map_err(failed)?;
     }
     Ok(())
 }

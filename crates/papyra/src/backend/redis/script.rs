@@ -2,17 +2,17 @@
 
 use std::{fmt, sync::LazyLock};
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use uuid::Uuid;
 
 use super::{
     connection::Connection,
     id::Id,
     keys::{Keys, Lane, Stream},
-    reply,
+    quick, reply,
 };
 
-const TEXT: &str = concat!(include_str!("ids.lua"), include_str!("append.lua"));
+const TEXT: &str = concat!(include_str!("ids.lua"), include_str!("kept.lua"), include_str!("append.lua"));
 
 /// The name under which a server keeps the script.
 static NAME: LazyLock<String> = LazyLock::new(|| sha1_smol::Sha1::from(TEXT).digest().to_string());
@@ -73,20 +73,38 @@ impl Call<'_> {
     }
 }
 
-/// Sends a batch: what it needs before it, the call itself, and the question whether it is kept, in one go. Gives the answers to
+pub(super) const UNREADY: &str = "UNREADY";
+pub(super) const TORN: &str = "TORN";
+
+/// An answer of one word.
+pub(super) fn said(word: &str) -> Value {
+    Value::Array(vec![Value::SimpleString(word.to_owned())])
+}
+
+/// How a batch is put to the server.
+#[derive(Debug)]
+pub(super) enum Put {
+    Script(Cmd),
+    Transaction(Pipeline),
+}
+
+/// Sends a batch: what it needs before it, the batch itself, and the question whether it is kept, in one go. Gives the answers to
 /// the last two.
 pub(super) async fn send(
     connection: Connection,
     before: Option<Cmd>,
-    call: Cmd,
+    put: Put,
     question: Option<Cmd>,
 ) -> Result<Vec<Value>, RedisError> {
     let send = async |command: Option<&Cmd>| match command {
         Some(command) => connection.clone().send(command).await,
         None => Ok(Value::Nil),
     };
-    let (announced, answer, kept) =
-        tokio::join!(biased; send(before.as_ref()), send(Some(&call)), send(question.as_ref()));
+    let put = async || match &put {
+        Put::Script(call) => connection.clone().send(call).await,
+        Put::Transaction(pipeline) => connection.clone().ask_together(pipeline).await.map(quick::answer),
+    };
+    let (announced, answer, kept) = tokio::join!(biased; send(before.as_ref()), put(), send(question.as_ref()));
     let answer = answer?;
     if Answer::parse(&answer) == Some(Answer::Unannounced) {
         announced?;
@@ -111,6 +129,10 @@ pub(super) enum Answer {
     Elsewhere(Seen),
     /// Nothing was announced that has room for the batch, or not in this life of the server; nothing was written.
     Unannounced,
+    /// The batch cannot go the quick way now; nothing was written.
+    Unready,
+    /// A part of it may be there.
+    Torn,
 }
 
 /// What the server knows of the writer and of the log.
@@ -188,6 +210,8 @@ impl Answer {
             "REPEATED" => seen().map(Answer::Repeated),
             "ELSEWHERE" => seen().map(Answer::Elsewhere),
             "UNANNOUNCED" => Some(Answer::Unannounced),
+            UNREADY => Some(Answer::Unready),
+            TORN => Some(Answer::Torn),
             _ => None,
         }
     }

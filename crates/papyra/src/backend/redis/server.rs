@@ -146,7 +146,16 @@ impl Server {
 
     /// The same as [`call`](Self::call) for commands that are done together, or one behind the other. Gives each answer.
     pub(super) async fn transact(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        match self.try_send(doing, &Sent::All(pipeline)).await.map_err(Trouble::into_error)? {
+        self.try_many(doing, &Sent::All(pipeline)).await
+    }
+
+    /// The same for commands some of which may fail: what they failed with is their answer.
+    pub(super) async fn ask_together(&self, doing: &str, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        self.try_many(doing, &Sent::Together(pipeline)).await
+    }
+
+    async fn try_many(&self, doing: &str, sent: &Sent<'_>) -> Result<Vec<Value>> {
+        match self.try_send(doing, sent).await.map_err(Trouble::into_error)? {
             Value::Array(answers) => Ok(answers),
             answer => Ok(vec![answer]),
         }
@@ -188,6 +197,7 @@ impl Server {
 enum Sent<'a> {
     One(&'a Cmd),
     All(&'a Pipeline),
+    Together(&'a Pipeline),
 }
 
 impl Sent<'_> {
@@ -195,6 +205,7 @@ impl Sent<'_> {
         match self {
             Sent::One(command) => connection.send(command).await,
             Sent::All(pipeline) => connection.send_all(pipeline).await.map(Value::Array),
+            Sent::Together(pipeline) => connection.ask_together(pipeline).await.map(Value::Array),
         }
     }
 }

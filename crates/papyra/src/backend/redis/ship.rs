@@ -12,7 +12,7 @@ use super::{
     keys::{Lane, Stream},
     promise::{self, Promise},
     reply,
-    script::{self, Answer, Call, Line, Marked},
+    script::{self, Answer, Call, Line, Marked, Put},
     server::Server,
     setback,
     trouble::{After, Trouble},
@@ -91,7 +91,7 @@ impl Ship {
             };
             let before = way.announced.before(call.lines.len(), call.keys, call.lane);
             let command = call.command(with_text);
-            let answer = script::send(connection.clone(), before, command, promise.question()).await;
+            let answer = script::send(connection.clone(), before, Put::Script(command), promise.question()).await;
             let trouble = match answer {
                 Ok(answers) => {
                     (way.connection, way.knows_script) = (Some((connection, promise)), true);
@@ -190,6 +190,8 @@ impl Shipping for Ship {
                 self.connection.lock().await.announced.forget();
                 Err(announce::forgotten(self.server.address()))
             }
+            // A shipment is no transaction.
+            Answer::Unready | Answer::Torn => Err(self.internal("what the script answered")),
         }
     }
 }

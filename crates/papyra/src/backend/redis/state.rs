@@ -100,7 +100,7 @@ impl Moment {
             for stream in lane.streams() {
                 pipeline.cmd("XINFO").arg("STREAM").arg(keys.stream(*stream));
             }
-            let mut answers = server.transact("read", &pipeline).await?.into_iter();
+            let mut answers = server.ask_together("read", &pipeline).await?.into_iter();
             let told = |answer: Option<Value>| answer.unwrap_or(Value::Nil).extract_error();
             let failed = |error| Trouble::of(&error, "read", server.address());
             let state = told(answers.next()).map_err(|error| failed(error).into_error())?;
