@@ -2,7 +2,7 @@
 
 use std::{
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -47,6 +47,7 @@ pub(crate) fn run(dir: &Path) -> Result<(), String> {
 struct Server {
     child: Child,
     port: u16,
+    home: PathBuf,
 }
 
 impl Server {
@@ -62,7 +63,7 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .map_err(failed)?;
-        let server = Server { child, port };
+        let server = Server { child, port, home };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Ok(server);
@@ -77,6 +78,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.home);
     }
 }
 

@@ -231,7 +231,7 @@ impl Work {
                 Some(first) => Put::Transaction(quick::transaction(&call, first)),
                 None => Put::Script(call.command(with_text)),
             };
-            self.quick.sent(batch.lines.len(), before.is_some());
+            self.quick.sent(batch.lines.len(), matches!(put, Put::Transaction(_)), before.is_some());
             self.way = Way::Script { with_text: false };
             let question = self.promise.question();
             self.flights.launch(guarded(script::send(connection, before, put, question))).await;

@@ -17,9 +17,11 @@ const SETTLE: &str = concat!(include_str!("ids.lua"), include_str!("kept.lua"), 
 
 /// Below so many lines the two scripts take longer than they save.
 const LEAST: usize = 32;
-/// After a refusal so many batches go the other way, and twice as many after the next one: somebody else writes, too.
+/// After a refusal so many batches go the other way, and twice as many if the next one comes soon: somebody else writes, too.
 const DETOUR: u32 = 64;
 const LONGEST_DETOUR: u32 = 4096;
+/// Ids below this one are told from their neighbours in scripts.
+const LIMIT: u64 = 1 << 53;
 
 /// Whether batches may go the quick way, and which ids they get.
 #[derive(Debug, Default)]
@@ -30,20 +32,23 @@ pub(super) struct Quick {
     next: Option<Id>,
     /// Batches that were sent since the last announcement, which changes what ids begin with; the one behind it included.
     since: Option<usize>,
-    /// How many more batches go the other way, and how many did after the last refusal.
+    /// How many more batches go the other way, how many did after the last refusal, and how many went this way since.
     left: u32,
     detour: u32,
+    went: u32,
 }
 
 impl Quick {
     /// The first id of the next batch, if it may go the quick way.
     pub(super) fn first(&self, lines: usize) -> Option<Id> {
-        self.next.filter(|_| self.allowed == Some(true) && self.left == 0 && lines >= LEAST)
+        let open = self.allowed == Some(true) && self.left == 0 && lines >= LEAST;
+        self.next.filter(|next| open && next.ms < LIMIT && next.plus(lines as u64).n < LIMIT)
     }
 
-    /// A batch was sent, behind an announcement or not.
-    pub(super) fn sent(&mut self, lines: usize, is_announced: bool) {
+    /// A batch was sent, this way or the other, behind an announcement or not.
+    pub(super) fn sent(&mut self, lines: usize, is_quick: bool, is_announced: bool) {
         self.left = self.left.saturating_sub(1);
+        self.went = self.went.saturating_add(is_quick.into());
         if is_announced {
             (self.since, self.next) = (Some(0), None);
         }
@@ -74,8 +79,9 @@ impl Quick {
 
     /// A batch was refused, and nothing written.
     pub(super) fn refused(&mut self) {
-        self.detour = (2 * self.detour).clamp(DETOUR, LONGEST_DETOUR);
-        (self.left, self.next) = (self.detour, None);
+        let soon = self.went <= self.detour;
+        self.detour = if soon { (2 * self.detour).clamp(DETOUR, LONGEST_DETOUR) } else { DETOUR };
+        (self.left, self.went, self.next) = (self.detour, 0, None);
     }
 }
 
@@ -174,37 +180,44 @@ mod tests {
     fn ids_are_foretold_from_what_is_there_and_what_is_on_its_way() {
         let mut quick = Quick::default();
         quick.allow(true);
-        quick.sent(100, true);
-        quick.sent(50, false);
+        quick.sent(100, false, true);
+        quick.sent(50, false, false);
         assert_eq!(quick.first(100), None);
         quick.added(id(99), 1, 50);
         assert_eq!(quick.first(100), Some(id(150)));
-        quick.sent(100, false);
+        quick.sent(100, true, false);
         assert_eq!(quick.first(40), Some(id(250)));
         assert_eq!(quick.first(LEAST - 1), None);
         // Behind an announcement, only what was sent behind it tells.
-        quick.sent(40, true);
+        quick.sent(40, false, true);
         quick.added(id(149), 2, 140);
         assert_eq!(quick.first(40), None);
         quick.added(id(249), 1, 40);
         assert_eq!(quick.first(40), None);
         quick.added(Id { ms: 6, n: 39 }, 0, 0);
         assert_eq!(quick.first(40), Some(Id { ms: 6, n: 40 }));
+        // Scripts count in floats.
+        quick.lose_track();
+        quick.added(id(LIMIT - 40), 0, 0);
+        assert_eq!(quick.first(40), None);
     }
 
     #[test]
-    fn whoever_was_refused_takes_the_other_way_for_longer_each_time() {
+    fn whoever_is_refused_takes_the_other_way_and_for_longer_if_it_is_soon_again() {
         let mut quick = Quick::default();
         quick.allow(true);
-        quick.sent(LEAST, true);
-        for longer in [DETOUR, 2 * DETOUR] {
+        quick.sent(LEAST, false, true);
+        for (went, detour) in [(0, DETOUR), (DETOUR, 2 * DETOUR), (2 * DETOUR, 4 * DETOUR), (4 * DETOUR + 1, DETOUR)] {
             quick.added(id(1), 0, 0);
-            assert!(quick.first(LEAST).is_some());
+            for _ in 0..went {
+                assert!(quick.first(LEAST).is_some());
+                quick.sent(LEAST, true, false);
+            }
             quick.refused();
-            for _ in 0..longer {
+            for _ in 0..detour {
                 quick.added(id(1), 0, 0);
                 assert_eq!(quick.first(LEAST), None);
-                quick.sent(LEAST, false);
+                quick.sent(LEAST, false, false);
             }
             quick.lose_track();
         }
