@@ -144,6 +144,11 @@ fn a_wire_that_is_cut_between_request_and_answer_doubles_nothing() {
                 std::thread::sleep(Duration::from_millis(chance.below(120) as u64));
             }
         });
+        // Facts come quicker than such a wire takes them.
+        if backlog(&lab, &url)["facts"].as_u64().unwrap() > 100_000 {
+            proxy.set(Fault::None);
+            assert_eq!(drain(&lab, &url), 0);
+        }
     }
     proxy.set(Fault::None);
     assert_eq!(drain(&lab, &url), 0);

@@ -10,8 +10,9 @@ use std::{
 use papyra::{ErrorKind, Log, RedisLog};
 
 use crate::{
+    chance::Chance,
     facts::{assert_exactly, config, facts, log, long, numbers, remarks},
-    lab::{Client, Server, free_port},
+    lab::{Client, Fault, Proxy, Server, free_port},
 };
 
 /// So large that it may go as a transaction.
@@ -269,4 +270,63 @@ async fn a_bound_holds_for_transactions_too() {
         let length = server.client().call(["XLEN", stream]).number();
         assert!((300..500).contains(&length), "{stream} {length}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_are_disturbed_in_every_way_at_once_lose_and_double_nothing() {
+    let mut chance = Chance::begin("disturbed writers");
+    let mut server = Server::synced();
+    let proxy = Proxy::to(server.port());
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut writers = tokio::task::JoinSet::new();
+    for (writer, port) in [proxy.port(), proxy.port(), server.port()].into_iter().enumerate() {
+        // A server that loads what it has after each kill is away for longer and longer.
+        let config = config(port).with_timeout(std::time::Duration::from_secs(120));
+        let (log, stop) = (Log::new(RedisLog::new(config)), stop.clone());
+        let mut sizes = Chance::begin("their batches");
+        writers.spawn(async move {
+            let begin = writer as u64 * 10_000_000;
+            let mut next = begin;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                // Now and then several are on their way.
+                let mut batches = Vec::new();
+                for _ in 0..sizes.between(1, 4) {
+                    let size = [1, 3, LARGE, 2 * LARGE][sizes.below(4)];
+                    batches.push(facts(next, size));
+                    next += size;
+                }
+                let all = batches.iter().map(|batch| log.append(batch));
+                for appended in futures_util::future::join_all(all).await {
+                    appended.unwrap();
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(sizes.below(20) as u64)).await;
+            }
+            (begin, next)
+        });
+    }
+    for _ in 0..if long() { 1000 } else { 40 } {
+        tokio::time::sleep(std::time::Duration::from_millis(chance.between(1, 40) as u64)).await;
+        match chance.below(8) {
+            0 => {
+                server.kill();
+                server.revive();
+            }
+            1..=3 => proxy.set(Fault::CutBeforeReply),
+            4 | 5 => proxy.set(Fault::CutAfter(chance.below(60_000) as u64)),
+            _ => proxy.set(Fault::None),
+        }
+    }
+    proxy.set(Fault::None);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let written = writers.join_all().await;
+    let log = log(&server);
+    let mut there = numbers(&log).await;
+    for (begin, next) in written {
+        let own: Vec<u64> = there.iter().copied().filter(|n| (begin..next).contains(n)).collect();
+        assert_eq!(own, (begin..next).collect::<Vec<_>>(), "each once, in the order of sending");
+        there.retain(|n| !(begin..next).contains(n));
+    }
+    assert!(there.is_empty(), "{there:?}");
+    assert!(log.scan(papyra::ScanOptions::deep()).await.unwrap().is_clean());
+    assert!(calls(&server, "exec") > 0);
 }

@@ -4,6 +4,8 @@ mod backups;
 mod beside;
 mod busy;
 mod caring;
+#[path = "../../../papyra-cli/tests/proof/chance.rs"]
+mod chance;
 mod checkups;
 mod conforming;
 mod encrypted;

@@ -28,9 +28,10 @@ impl Server {
         Server::with(&[])
     }
 
-    /// A server that syncs its append-only file before it answers.
+    /// A server that syncs its append-only file before it answers, and never rewrites it: killed while it does, Redis 7.0 does not
+    /// start any more (`the truncated file is not the last file`).
     pub(crate) fn synced() -> Server {
-        Server::with(&["--appendonly", "yes", "--appendfsync", "always"])
+        Server::with(&["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"])
     }
 
     /// A server with these arguments.
